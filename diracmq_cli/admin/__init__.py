@@ -1,0 +1,1 @@
+"""RabbitMQ set up from the CS: plugin, topology, users, permissions, configuration files."""

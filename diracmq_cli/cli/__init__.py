@@ -1,0 +1,1 @@
+"""Commands: parse flags, map errors to exit status. Only here is typer."""

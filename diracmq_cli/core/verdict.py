@@ -1,0 +1,117 @@
+"""Judge what is known of a message's origin: claimed by its sender, vouched for by the broker, or wrong.
+
+The broker checks ``user_id`` against the login, but whoever may read one queue and write another can splice messages
+between them, ``user_id`` and all. So a message counts as vouched for only when it also came the way that the CS
+describes: through an exchange that feeds this queue, and, if it is a dead letter, through queues whose dead letters
+end here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from diracmq_cli.core.message import Delivery
+from diracmq_cli.core.model import MessagingModel, OriginLevel, QueueSpec
+from diracmq_cli.core.values import FieldValue
+
+_SERVER_LOGIN = re.compile(r"[a-z0-9_-]+")
+_REROUTING_HEADERS = ("CC", "BCC")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What a reader may believe. ``level`` is None when the message contradicts itself or the CS; ``reason`` says how.
+
+    ``dn`` is the person's DN at that level (for ``claimed``: as claimed); ``user`` a server's login instead.
+    """
+
+    level: OriginLevel | None
+    dn: str | None = None
+    user: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The ways by which the CS lets messages reach one queue.
+
+    ``feeds`` maps a queue's name to the exchanges that feed it: the queue itself, and every queue whose dead letters
+    (in one step or several) end in it.
+    """
+
+    queue: str
+    feeds: Mapping[str, frozenset[str]]
+
+    @classmethod
+    def to(cls, queue: QueueSpec, model: MessagingModel) -> Route:
+        """The route to ``queue`` as ``model`` describes it."""
+        feeds = {queue.name: queue.feeds}
+        pending = [queue.name]
+        while pending:
+            target = pending.pop()
+            for other in model.queues:
+                if other.service == queue.service and other.dead_letter_queue == target and other.name not in feeds:
+                    feeds[other.name] = other.feeds
+                    pending.append(other.name)
+        return cls(queue.name, feeds)
+
+
+def judge(delivery: Delivery, route: Route) -> Verdict:
+    """Say what may be believed of a delivery's origin, up to level ``broker``.
+
+    Never raises: whatever a publisher put into the headers leads to a verdict.
+    """
+    headers = delivery.message.headers
+    claim = headers.get("dirac-dn")
+    login = delivery.message.properties.user_id
+    if delivery.defect is not None:
+        return _wrong("malformed headers: " + delivery.defect)
+    if any(name in headers for name in _REROUTING_HEADERS):
+        return _wrong("carries CC or BCC")
+    if claim is not None and not isinstance(claim, str):
+        return _wrong("dirac-dn is not a string")
+    if login is None:
+        return Verdict(level=OriginLevel.CLAIMED, dn=claim)
+    if not isinstance(login, str):
+        return _wrong("user_id is not UTF-8")
+    if claim is not None and claim != login:
+        return _wrong(f"claims {claim} but was sent by {login}")
+    detour = _detour(delivery, route)
+    if detour is not None:
+        return _wrong("rerouted: " + detour)
+    if login.startswith("/"):
+        return Verdict(level=OriginLevel.BROKER, dn=login)
+    if _SERVER_LOGIN.fullmatch(login):
+        return Verdict(level=OriginLevel.BROKER, user=login)
+    return _wrong("user_id is neither a DN nor a server's login")
+
+
+def _wrong(reason: str) -> Verdict:
+    return Verdict(level=None, reason=reason)
+
+
+def _detour(delivery: Delivery, route: Route) -> str | None:
+    """Why the way that this message came is not one that the CS describes, or None."""
+    deaths = delivery.message.headers.get("x-death", [])
+    if not isinstance(deaths, list):
+        return "x-death is not a list"
+    if delivery.exchange not in route.feeds[route.queue]:
+        return f"came through exchange {str(delivery.exchange)!r}, which does not feed {route.queue}"
+    for death in deaths:
+        reason = _wrong_death(death, route)
+        if reason is not None:
+            return reason
+    return None
+
+
+def _wrong_death(death: FieldValue, route: Route) -> str | None:
+    if not isinstance(death, dict):
+        return "x-death holds something that is no table"
+    queue, exchange = death.get("queue"), death.get("exchange")
+    if not isinstance(queue, str) or queue not in route.feeds:
+        return f"died in {queue!s}, whose dead letters do not lead here"
+    if exchange not in route.feeds[queue]:
+        return f"reached {queue} through exchange {exchange!s}, which does not feed it"
+    return None

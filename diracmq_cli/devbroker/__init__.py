@@ -1,0 +1,1 @@
+"""A private RabbitMQ with its own CA, users and proxies, for trying and testing."""

@@ -1,0 +1,1 @@
+"""What the commands do, told in ports only: send, consume, peek, tail, list."""

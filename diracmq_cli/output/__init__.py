@@ -1,0 +1,1 @@
+"""Where messages go and how they look: text, NDJSON, templates, saved files, a command's standard input."""
