@@ -34,3 +34,25 @@ class Identity:
     path_length: int | None = None
     group: str | None = None
     encrypted_key: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialRequest:
+    """What the command line says about credentials: ``--cert --key --proxy --capath``; None means not given."""
+
+    certificate: str | None = None
+    key: str | None = None
+    proxy: str | None = None
+    ca_directory: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialSettings:
+    """What the local CFG says about credentials (``/DIRAC/Security``), and DIRAC's installation root if known."""
+
+    certificate: str | None = None
+    key: str | None = None
+    use_server_certificate: bool = False
+    grid_security: str | None = None
+    ca_directory: str | None = None
+    root: str | None = None
