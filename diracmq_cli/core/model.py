@@ -246,3 +246,13 @@ class MessagingModel:
             return "no queue is defined in " + ", ".join(self.files)
         more = f" and {len(known) - 8} more (dirac-mq list)" if len(known) > 8 else ""
         return "known are " + ", ".join(known[:8]) + more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueState:
+    """What is known of one queue now: messages ready, consumers (None where they cannot be seen), and why not."""
+
+    queue: QueueSpec
+    ready: int | None = None
+    consumers: int | None = None
+    problem: str | None = None

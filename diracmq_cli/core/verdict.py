@@ -14,10 +14,11 @@ from dataclasses import dataclass
 
 from diracmq_cli.core.message import Delivery
 from diracmq_cli.core.model import MessagingModel, OriginLevel, QueueSpec
+from diracmq_cli.core.stamp import REROUTING_HEADERS
 from diracmq_cli.core.values import FieldValue
 
 _SERVER_LOGIN = re.compile(r"[a-z0-9_-]+")
-_REROUTING_HEADERS = ("CC", "BCC")
+
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +69,7 @@ def judge(delivery: Delivery, route: Route) -> Verdict:
     login = delivery.message.properties.user_id
     if delivery.defect is not None:
         return _wrong("malformed headers: " + delivery.defect)
-    if any(name in headers for name in _REROUTING_HEADERS):
+    if any(name in headers for name in REROUTING_HEADERS):
         return _wrong("carries CC or BCC")
     if claim is not None and not isinstance(claim, str):
         return _wrong("dirac-dn is not a string")

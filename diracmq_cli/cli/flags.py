@@ -1,0 +1,160 @@
+"""The common flags: the same letters and words on every command, each group read into one frozen dataclass.
+
+A command takes a group as one parameter; ``grouped`` shows typer the group's flags instead and hands the command the
+filled dataclass. A flag is thereby described once, for parser, help, man page and completion alike.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from diracmq_cli.core.quantity import parse_duration
+from diracmq_cli.version import __version__
+
+R = TypeVar("R")
+
+
+class Color(StrEnum):
+    """When to colour."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"dirac-mq {__version__}")
+        raise typer.Exit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """Which configuration, which broker, and who we are there."""
+
+    broker: Annotated[
+        str | None,
+        typer.Option(
+            "-b",
+            "--broker",
+            metavar="SERVICE|URL",
+            envvar="DIRAC_MQ_BROKER",
+            help="Service of the CS to use, or amqps://host:port/vhost of a broker.",
+        ),
+    ] = None
+    cfg: Annotated[
+        list[str] | None,
+        typer.Option("--cfg", metavar="FILE", help="CFG file to read besides DIRAC's own; the last one wins."),
+    ] = None
+    option: Annotated[
+        list[str] | None,
+        typer.Option("-o", metavar="/Section/Option=VALUE", help="Set one option of the configuration, as in DIRAC."),
+    ] = None
+    cert: Annotated[str | None, typer.Option("--cert", metavar="FILE", help="Certificate to log in with.")] = None
+    key: Annotated[str | None, typer.Option("--key", metavar="FILE", help="Its private key.")] = None
+    proxy: Annotated[
+        str | None,
+        typer.Option("--proxy", metavar="FILE", help="RFC 3820 proxy to log in with (default $X509_USER_PROXY)."),
+    ] = None
+    capath: Annotated[
+        str | None,
+        typer.Option("--capath", metavar="DIR", help="Directory of trusted CAs (default $X509_CERT_DIR)."),
+    ] = None
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            "-t",
+            "--timeout",
+            parser=parse_duration,
+            metavar="DURATION",
+            envvar="DIRAC_MQ_TIMEOUT",
+            help="End after this long at most, such as 300ms, 5s, 2m, 1h.",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Talk:
+    """What is said on which stream."""
+
+    json: Annotated[bool, typer.Option("-j", "--json", help="Write JSON, one object a line, to stdout.")] = False
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing on stderr but errors.")] = False
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Say more on stderr.")] = False
+    debug_level: Annotated[
+        int, typer.Option("-d", count=True, show_default=False, help="Log to stderr: -d, -dd, -ddd say more and more.")
+    ] = 0
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False
+    color: Annotated[
+        Color, typer.Option("--color", metavar="WHEN", help="Colour: auto, always or never (NO_COLOR is honoured).")
+    ] = Color.AUTO
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How many messages to read, for how long, and how they are shown."""
+
+    count: Annotated[
+        int | None, typer.Option("-n", "--count", metavar="N", min=1, help="Stop after N messages.")
+    ] = None
+    idle: Annotated[
+        float | None,
+        typer.Option(
+            "--idle", parser=parse_duration, metavar="DURATION", help="Stop when no message has come for this long."
+        ),
+    ] = None
+    template: Annotated[
+        str | None,
+        typer.Option(
+            "-F",
+            "--format",
+            metavar="TEMPLATE",
+            help=r"Show each message by a template, such as '%{routing_key} %{header:dirac-dn} %{body}\n'.",
+        ),
+    ] = None
+
+
+GROUPS = (Connection, Talk, Reading)
+
+
+def grouped(command: Callable[..., R]) -> Callable[..., R]:
+    """Let ``command`` take flag groups (the dataclasses of this module) as parameters."""
+    signature = inspect.signature(command, eval_str=True)
+    groups = {name: p.annotation for name, p in signature.parameters.items() if p.annotation in GROUPS}
+    parameters = [p for name, p in signature.parameters.items() if name not in groups]
+    for group in groups.values():
+        hints = typing.get_type_hints(group, include_extras=True)
+        parameters += [
+            inspect.Parameter(
+                field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
+            )
+            for field in dataclasses.fields(group)
+        ]
+
+    @functools.wraps(command)
+    def run(*args: object, **flags: Any) -> R:  # noqa: ANN401 - typer hands over parsed values of every type
+        filled = {name: _fill(group, flags) for name, group in groups.items()}
+        return command(*args, **flags, **filled)
+
+    del run.__wrapped__  # typer would look through it and see the groups
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {p.name: p.annotation for p in parameters}
+    return run
+
+
+def _fill(group: type[object], flags: dict[str, Any]) -> object:
+    """Take the group's flags out of ``flags``."""
+    names = [field.name for field in dataclasses.fields(typing.cast(Any, group))]
+    values: Mapping[str, Any] = {name: flags.pop(name) for name in names}
+    return group(**values)

@@ -1,0 +1,174 @@
+"""Send: read messages, stamp them, publish them with confirms pipelined, and account for each one."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from diracmq_cli.core.message import Message, Outcome, Receipt
+from diracmq_cli.core.ports import Clock, Publisher, Source, Stop
+from diracmq_cli.errors import BrokerLost, MQError, Partial, TemporaryFailure, Unroutable
+from diracmq_cli.operations.deadline import Deadline, soonest
+
+CONFIRM_GRACE = 2.0
+"""Seconds that a first SIGINT or SIGTERM leaves for confirms in flight."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendRequest:
+    """What to do: ``exchange`` to publish to; ``timeout`` for all of it, ``stall`` for a silence of the broker while
+    something waits for it (both in seconds, None for no limit)."""
+
+    exchange: str
+    destination: str
+    timeout: float | None = None
+    stall: float | None = 30.0
+
+
+@dataclass(slots=True)
+class SendSummary:
+    """How many messages came to what. ``failure`` is the first reason a message was not confirmed."""
+
+    sent: int = 0
+    confirmed: int = 0
+    returned: int = 0
+    nacked: int = 0
+    unknown: int = 0
+    failure: str | None = field(default=None, repr=False)
+
+    def count(self, receipt: Receipt) -> None:
+        """Account for one receipt."""
+        match receipt.outcome:
+            case Outcome.CONFIRMED:
+                self.confirmed += 1
+            case Outcome.RETURNED:
+                self.returned += 1
+            case Outcome.NACKED:
+                self.nacked += 1
+            case Outcome.UNKNOWN:
+                self.unknown += 1
+        if receipt.outcome is not Outcome.CONFIRMED and self.failure is None:
+            self.failure = receipt.reason
+
+    def text(self) -> str:
+        """One line of figures, leaving out what did not occur."""
+        parts = [f"{self.sent} sent", f"{self.confirmed} confirmed"]
+        parts += [
+            f"{count} {name}"
+            for name, count in (
+                ("returned", self.returned),
+                ("nacked", self.nacked),
+                ("of unknown fate", self.unknown),
+            )
+            if count
+        ]
+        return ", ".join(parts)
+
+    def check(self, destination: str) -> None:
+        """Raise what these figures amount to; return when every message was confirmed.
+
+        Raises:
+            Unroutable, TemporaryFailure: nothing was confirmed, for that reason.
+            Partial: some were confirmed and some were not.
+        """
+        if self.confirmed == self.sent:
+            return
+        why = f": {self.failure}" if self.failure else ""
+        if self.confirmed:
+            raise Partial(f"{destination} did not take everything ({self.text()}){why}")
+        if self.returned and not self.nacked and not self.unknown:
+            raise Unroutable(
+                f"{destination} is bound to no queue for this routing key, so the broker returned the message{why}",
+                hint="check --routing-key and the queue's Bindings in the CS",
+            )
+        if self.nacked:
+            raise TemporaryFailure(f"{destination} refused the message{why or ': the queue is full or failing'}")
+        raise TemporaryFailure(f"the fate of the message to {destination} is unknown{why}")
+
+
+def send(
+    source: Source,
+    publisher: Publisher,
+    prepare: Callable[[Message], Message],
+    request: SendRequest,
+    *,
+    summary: SendSummary,
+    on_receipts: Callable[[Sequence[Receipt]], None],
+    clock: Clock,
+    stop: Stop,
+) -> None:
+    """Publish everything that ``source`` gives, until its end or until a stop is asked for.
+
+    ``summary`` is filled as receipts come, so that it tells the truth also when this raises.
+
+    Args:
+        prepare: makes the message that is published (routing key, headers, stamp).
+        on_receipts: told of each batch of receipts.
+
+    Raises:
+        TemporaryFailure: the time is up and the broker has not answered; what is in flight has an unknown fate.
+        MQError: whatever source and publisher raise.
+    """
+    whole = Deadline(clock, request.timeout)
+    stall = Deadline(clock, request.stall)
+    waiting: deque[Message] = deque()
+    ended = False
+    try:
+        while not stop.requested:
+            while waiting and publisher.ready:
+                publisher.publish(request.exchange, prepare(waiting.popleft()))
+                summary.sent += 1
+            if not waiting and not ended:
+                batch = source.read()
+                if batch is None:
+                    ended = True
+                    continue
+                waiting.extend(batch)
+                if batch and publisher.ready:
+                    continue
+            if ended and not waiting and not publisher.in_flight:
+                return
+            idle = not waiting and not publisher.in_flight
+            if idle:
+                stall.restart()
+            receipts = publisher.turn(soonest(whole, stall), source.fileno() if not waiting and not ended else None)
+            if receipts:
+                stall.restart()
+                _account(receipts, summary, on_receipts)
+            if whole.over or (stall.over and not idle):
+                raise TemporaryFailure(_why_late(publisher, request), hint="try again, or give it a longer --timeout")
+        _await_confirms(publisher, summary, on_receipts, Deadline(clock, CONFIRM_GRACE))
+    except MQError:
+        summary.unknown += publisher.in_flight
+        raise
+
+
+def _account(
+    receipts: Sequence[Receipt], summary: SendSummary, on_receipts: Callable[[Sequence[Receipt]], None]
+) -> None:
+    for receipt in receipts:
+        summary.count(receipt)
+    on_receipts(receipts)
+
+
+def _await_confirms(
+    publisher: Publisher,
+    summary: SendSummary,
+    on_receipts: Callable[[Sequence[Receipt]], None],
+    grace: Deadline,
+) -> None:
+    while publisher.in_flight and not grace.over:
+        try:
+            _account(publisher.turn(grace.left), summary, on_receipts)
+        except BrokerLost:
+            break
+    summary.unknown += publisher.in_flight
+
+
+def _why_late(publisher: Publisher, request: SendRequest) -> str:
+    if publisher.blocked is not None:
+        return f"the broker blocks publishers ({publisher.blocked})"
+    if publisher.in_flight:
+        return f"{request.destination} confirmed nothing in time; {publisher.in_flight} in flight may have arrived"
+    return "the time is up before the end of the input"
