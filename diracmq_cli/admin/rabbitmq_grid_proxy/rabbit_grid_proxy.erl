@@ -1,0 +1,66 @@
+%% RFC 3820 proxies for RabbitMQ: the verify_fun of its TLS listeners, and SASL EXTERNAL.
+%%
+%% advanced.config: {verify_fun, {rabbit_grid_proxy, verify, Options}} in rabbit's ssl_options; Options as in
+%% rabbit_grid_proxy_path:new/1. Takes the place of rabbitmq_auth_mechanism_ssl; never enable both.
+-module(rabbit_grid_proxy).
+-behaviour(rabbit_auth_mechanism).
+
+-export([description/0, should_offer/1, init/1, handle_response/2]).
+-export([verify/3]).
+
+-include("rabbit_grid_proxy.hrl").
+
+-rabbit_boot_step({?MODULE, [{description, "grid proxy EXTERNAL mechanism"},
+                             {mfa, {rabbit_registry, register, [auth_mechanism, <<"EXTERNAL">>, ?MODULE]}},
+                             {requires, rabbit_registry}, {enables, kernel_ready},
+                             {cleanup, {rabbit_registry, unregister, [auth_mechanism, <<"EXTERNAL">>]}}]}).
+
+%% ---- TLS: every certificate of a path, from the CA's side to the leaf -------------------------
+
+verify(Cert, Event, Options) when is_list(Options) ->
+    verify(Cert, Event, rabbit_grid_proxy_path:new(Options));
+verify(Cert, Event, Path) ->
+    case rabbit_grid_proxy_path:verify(Cert, Event, Path) of
+        {valid, Next} when Event =:= valid_peer -> admit(Cert, Next);
+        {fail, {bad_cert, Why}} -> refuse(Cert, Path, Why);
+        Result -> Result
+    end.
+
+admit(Cert, Path) ->
+    Dn = rabbit_grid_proxy_path:end_entity(Path),
+    case rabbit_grid_proxy_sessions:remember(Cert, Dn, rabbit_grid_proxy_path:until(Path)) of
+        ok ->
+            rabbit_grid_proxy_log:login(Dn, rabbit_grid_proxy_path:kind(Path), rabbit_grid_proxy_path:depth(Path)),
+            {valid, Path};
+        conflict ->
+            refuse(Cert, Path, stands_for_another)
+    end.
+
+refuse(#'OTPCertificate'{tbsCertificate = Tbs}, Path, Why) ->
+    Subject = rabbit_grid_proxy_dn:show(Tbs#'OTPTBSCertificate'.subject),
+    rabbit_grid_proxy_log:refused(Subject, rabbit_grid_proxy_path:end_entity(Path), Why),
+    {fail, {bad_cert, Why}}.
+
+%% ---- SASL EXTERNAL: the name that the path gave ---------------------------------------------------
+
+description() -> [{description, <<"TLS client certificate or RFC 3820 proxy; user name is the end entity's DN">>}].
+
+should_offer(Sock) -> rabbit_net:peercert(Sock) =/= nossl.
+
+init(Sock) ->
+    case rabbit_net:peercert(Sock) of
+        {ok, Der} -> rabbit_grid_proxy_sessions:find(public_key:pkix_decode_cert(Der, otp));
+        _ -> none
+    end.
+
+%% TLS 1.2 session resumption asks verify_fun nothing, so the time is looked at again here.
+handle_response(_Response, {Dn, Until}) ->
+    case Until > erlang:system_time(second) of
+        true ->
+            rabbit_grid_proxy_watchdog:watch(self(), Until),
+            rabbit_access_control:check_user_login(Dn, []);
+        false ->
+            {refused, Dn, "certificate or proxy expired", []}
+    end;
+handle_response(_Response, none) ->
+    {refused, none, "no verified client certificate (is ssl_options.verify_fun set?)", []}.

@@ -1,0 +1,8 @@
+%% The certificate records of OTP's public_key.hrl, in the same layout. Debian ships that header only in
+%% erlang-dev, and the plugin is built with what erlang-base and rabbitmq-server bring.
+-record('OTPCertificate', {tbsCertificate, signatureAlgorithm, signature}).
+-record('OTPTBSCertificate', {version, serialNumber, signature, issuer, validity, subject,
+                              subjectPublicKeyInfo, issuerUniqueID, subjectUniqueID, extensions}).
+-record('Extension', {extnID, critical, extnValue}).
+-record('BasicConstraints', {cA, pathLenConstraint}).
+-record('AttributeTypeAndValue', {type, value}).
