@@ -1,1 +1,42 @@
-"""Commands: parse flags, map errors to exit status. Only here is typer."""
+"""Commands: parse flags, map errors to exit status. Only here is typer.
+
+These functions are the console scripts of pyproject.toml.
+"""
+
+
+def main() -> None:
+    """Run ``dirac-mq``."""
+    from diracmq_cli.cli.apps import suite
+
+    suite()(prog_name="dirac-mq")
+
+
+def send() -> None:
+    """Run ``dirac-mq-send``."""
+    _run("send")
+
+
+def tail() -> None:
+    """Run ``dirac-mq-tail``."""
+    _run("tail")
+
+
+def list_() -> None:
+    """Run ``dirac-mq-list``."""
+    _run("list")
+
+
+def consume() -> None:
+    """Run ``dirac-mq-consume``."""
+    _run("consume")
+
+
+def peek() -> None:
+    """Run ``dirac-mq-peek``."""
+    _run("peek")
+
+
+def _run(verb: str) -> None:
+    from diracmq_cli.cli.apps import single
+
+    single(verb)(prog_name=f"dirac-mq-{verb}")

@@ -3,19 +3,37 @@
 from __future__ import annotations
 
 import functools
-import os
 import signal
 import sys
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import ParamSpec
+from typing import TYPE_CHECKING, ParamSpec
 
 import typer
 
 from diracmq_cli.errors import ExitStatus, MQError
 
+if TYPE_CHECKING:
+    from diracmq_cli.cli.flags import Talk
+    from diracmq_cli.wiring.console import Console
+
 P = ParamSpec("P")
+
+
+@contextmanager
+def running(verb: str, talk: Talk) -> Iterator[Console]:
+    """Run a command's body: errors are told and become the exit status, signals ask for a clean end."""
+    program = f"dirac-mq-{verb}"
+    with reporting(program, debug=talk.debug):
+        from diracmq_cli.wiring.console import Console
+        from diracmq_cli.wiring.logs import start_logging
+        from diracmq_cli.wiring.signals import StopSignals
+
+        start_logging(talk.debug_level)
+        with StopSignals() as stop:
+            yield Console.of_process(
+                program, stop, json=talk.json, quiet=talk.quiet, verbose=talk.verbose, color=talk.color
+            )
 
 
 @contextmanager
@@ -30,20 +48,24 @@ def reporting(program: str, *, debug: bool = False) -> Iterator[None]:
         yield
     except MQError as error:
         if debug:
+            import traceback
+
             traceback.print_exception(error)
         tell(program, error)
         raise typer.Exit(error.exit_status) from None
     except BrokenPipeError:
-        die_of(signal.SIGPIPE)
+        _die_of(signal.SIGPIPE)
     except KeyboardInterrupt:
-        die_of(signal.SIGINT)
+        _die_of(signal.SIGINT)
 
 
 def tell(program: str, error: MQError) -> None:
     """Write ``program: error: …`` and, if there is one, ``program: hint: …`` to stderr."""
-    lines = [f"{program}: error: {error}"]
+    from diracmq_cli.output.escape import visible
+
+    lines = [f"{program}: error: {visible(str(error))}"]
     if error.hint:
-        lines.append(f"{program}: hint: {error.hint}")
+        lines.append(f"{program}: hint: {visible(error.hint)}")
     sys.stderr.write("\n".join(lines) + "\n")
     sys.stderr.flush()
 
@@ -64,10 +86,7 @@ def exits(program: str) -> Callable[[Callable[P, ExitStatus | int | None]], Call
     return decorate
 
 
-def die_of(signum: signal.Signals) -> None:
-    """End the process by the signal itself, so that a shell sees 130, 141 or 143; print nothing."""
-    if signum is signal.SIGPIPE:
-        # What the interpreter would flush at exit goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    signal.signal(signum, signal.SIG_DFL)
-    os.kill(os.getpid(), signum)
+def _die_of(signum: signal.Signals) -> None:
+    from diracmq_cli.wiring.signals import die_of
+
+    die_of(signum)

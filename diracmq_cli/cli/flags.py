@@ -31,7 +31,8 @@ class Color(StrEnum):
     NEVER = "never"
 
 
-def _show_version(wanted: bool) -> None:
+def show_version(wanted: bool) -> None:
+    """Print the version and end, when ``--version`` is given."""
     if wanted:
         typer.echo(f"dirac-mq {__version__}")
         raise typer.Exit
@@ -97,7 +98,7 @@ class Talk:
         Color, typer.Option("--color", metavar="WHEN", help="Colour: auto, always or never (NO_COLOR is honoured).")
     ] = Color.AUTO
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show the version and exit.")
     ] = False
 
 
@@ -105,9 +106,9 @@ class Talk:
 class Reading:
     """How many messages to read, for how long, and how they are shown."""
 
-    count: Annotated[
-        int | None, typer.Option("-n", "--count", metavar="N", min=1, help="Stop after N messages.")
-    ] = None
+    count: Annotated[int | None, typer.Option("-n", "--count", metavar="N", min=1, help="Stop after N messages.")] = (
+        None
+    )
     idle: Annotated[
         float | None,
         typer.Option(

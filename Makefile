@@ -1,0 +1,71 @@
+# Everything starts here; each target does its own set-up and may be run again.
+#
+#   make demo      the main job on a private broker, as a first lesson
+#   make test      lint, then every test against a real broker (about 10 minutes)
+#   make soak      the full numbers (an hour and more)
+#   make bench     timings against named peers, printed, not judged
+#   make docs      man pages and completions from the commands themselves
+#   make install   the package alone, into .venv
+#   make lint      ruff, mypy, import-linter
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+DIRAC  := .venv-dirac
+SETUP  := .ci/debian-packages
+
+# M2Crypto is built from source (swig, a compiler, OpenSSL's headers); the devbroker makes its PKI with openssl.
+RUN_PACKAGES  := rabbitmq-server openssl swig gcc libc6-dev libssl-dev
+# Other people's tools that the tests check us against.
+TEST_PACKAGES := $(RUN_PACKAGES) globus-proxy-utils amqp-tools bash zsh fish groff man-db tmux procps iproute2
+
+.PHONY: demo install test lint soak bench docs clean
+.DEFAULT_GOAL := demo
+
+demo: install
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
+
+install: $(VENV)/.installed
+
+test: $(VENV)/.dev $(DIRAC)/.installed lint
+	$(BIN)/pytest -m "not soak"
+
+soak: $(VENV)/.dev $(DIRAC)/.installed
+	$(BIN)/pytest -m soak
+
+bench: $(VENV)/.dev
+	$(BIN)/python benchmarks/bench.py
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+docs: $(VENV)/.installed
+	$(BIN)/python -m diracmq_cli.cli.docs .
+
+$(VENV)/.packages: Makefile $(SETUP)
+	@sh $(SETUP) --python $(PYTHON) $(RUN_PACKAGES)
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.installed: pyproject.toml $(VENV)/.packages
+	@$(BIN)/python -m pip install -q --upgrade pip
+	@$(BIN)/python -m pip install -q -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.installed
+	@sh $(SETUP) --python $(PYTHON) $(TEST_PACKAGES)
+	@$(BIN)/python -m pip install -q --group dev
+	@touch $@
+
+# DIRAC's own X509 code, in an environment of its own: its full set of dependencies is not wanted beside ours.
+$(DIRAC)/.installed: tests/support/dirac-requirements.txt $(VENV)/.packages
+	@$(PYTHON) -m venv $(DIRAC)
+	@$(DIRAC)/bin/python -m pip install -q --upgrade pip
+	@$(DIRAC)/bin/python -m pip install -q --no-deps -r tests/support/dirac-requirements.txt
+	@touch $@
+
+clean:
+	rm -rf $(VENV) $(DIRAC) dist build .mypy_cache .ruff_cache .pytest_cache

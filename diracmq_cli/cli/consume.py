@@ -1,0 +1,89 @@
+"""``dirac-mq consume``: take messages, acknowledged only after the output is safe."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from diracmq_cli.cli.exits import running
+from diracmq_cli.cli.flags import Connection, Reading, Talk, grouped
+from diracmq_cli.core.quantity import parse_duration
+
+EPILOG = """\
+Examples:
+  dirac-mq consume demo.jobs -n 10 -j
+  dirac-mq consume demo.jobs --drain --save inbox/
+  dirac-mq consume demo.jobs --follow -- ./handle-one.sh
+"""
+
+
+class OnFail(StrEnum):
+    """What to do with a message whose command failed."""
+
+    STOP = "stop"
+    REQUEUE = "requeue"
+    DEAD = "dead"
+
+
+@grouped
+def consume(
+    queue: Annotated[str, typer.Argument(metavar="QUEUE", help="Queue of the CS.")],
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[-- CMD [ARG]...]", help="Command to run for each message, its body on stdin."),
+    ] = None,
+    *,
+    drain: Annotated[bool, typer.Option("--drain", help="Take until the queue is empty.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Take for ever.")] = False,
+    save: Annotated[
+        str | None, typer.Option("--save", metavar="DIR", help="Save each message into DIR instead of printing it.")
+    ] = None,
+    shell: Annotated[
+        str | None, typer.Option("-x", "--exec", metavar="STRING", help="Like -- CMD, with STRING given to /bin/sh -c.")
+    ] = None,
+    on_fail: Annotated[
+        OnFail,
+        typer.Option(
+            "--on-fail", metavar="ACTION", help="When the command fails: stop, requeue or dead (dead-letter)."
+        ),
+    ] = OnFail.STOP,
+    cmd_timeout: Annotated[
+        float | None,
+        typer.Option(
+            "--cmd-timeout", parser=parse_duration, metavar="DURATION", help="End a command that runs longer than this."
+        ),
+    ] = None,
+    connection: Connection,
+    reading: Reading,
+    talk: Talk,
+) -> None:
+    """Take messages from a queue and print them, save them, or run a command for each.
+
+    A message leaves the queue only after the output has been flushed or the command has succeeded. Say how much to
+    take with -n, --drain or --follow; to look without taking, use peek or tail.
+    """
+    with running("consume", talk) as console:
+        from diracmq_cli.cli.settings import limits_of, setup_of
+        from diracmq_cli.errors import UsageError
+        from diracmq_cli.wiring.consuming import ConsumeOptions, run_consume
+
+        if reading.count is None and not drain and not follow:
+            raise UsageError(
+                "say how much to take: -n N, --drain or --follow",
+                hint=f"to look without taking: dirac-mq peek {queue}",
+            )
+        run_consume(
+            setup_of(connection),
+            ConsumeOptions(
+                queue=queue,
+                limits=limits_of(connection, reading, until_empty=drain),
+                template=reading.template,
+                save=save,
+                command=shell if shell is not None else tuple(command or ()) or None,
+                on_fail=on_fail,
+                command_timeout=cmd_timeout,
+            ),
+            console,
+        )

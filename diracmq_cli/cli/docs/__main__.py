@@ -1,0 +1,34 @@
+"""Write ``man/`` and ``completions/`` below a directory: ``python -m diracmq_cli.cli.docs DIR``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from diracmq_cli.cli.docs import bash, fish, man, zsh
+from diracmq_cli.cli.docs.tree import programs
+
+
+def documents() -> dict[str, str]:
+    """Every generated file: its path below the project, and its text."""
+    tree = programs()
+    names = tuple(program.name for program in tree)
+    files: dict[str, str] = {"completions/zsh/_dirac-mq": zsh.completion(tree)}
+    for program in tree:
+        others = tuple(name for name in names if name != program.name)
+        files[f"man/{program.name}.1"] = man.page(program, see_also=others)
+        files[f"completions/bash/{program.name}"] = bash.completion(program)
+        files[f"completions/fish/{program.name}.fish"] = fish.completion(program)
+    return files
+
+
+def main(root: Path) -> None:
+    """Write all documents below ``root``."""
+    for path, text in documents().items():
+        file = root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

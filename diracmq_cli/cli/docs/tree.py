@@ -1,0 +1,100 @@
+"""The command tree as the documents need it, read from the public tree of the typer applications."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import typer
+
+from diracmq_cli.cli.apps import VERBS, single, suite
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """One flag: its spellings, what its value is called (None: it takes none), allowed values, environment."""
+
+    flags: tuple[str, ...]
+    help: str
+    metavar: str | None = None
+    choices: tuple[str, ...] = ()
+    environment: str | None = None
+    repeatable: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Argument:
+    """One positional argument; ``metavar`` shows by brackets and dots whether it may be left out or repeated."""
+
+    metavar: str
+    help: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """One command: ``path`` is what is typed, such as ``("dirac-mq", "devbroker", "up")``."""
+
+    path: tuple[str, ...]
+    summary: str
+    paragraphs: tuple[str, ...]
+    arguments: tuple[Argument, ...]
+    options: tuple[Option, ...]
+    examples: tuple[str, ...]
+    commands: tuple[Command, ...]
+
+    @property
+    def name(self) -> str:
+        """The last word of what is typed."""
+        return self.path[-1]
+
+    def walk(self) -> Iterator[Command]:
+        """This command and all below it."""
+        yield self
+        for command in self.commands:
+            yield from command.walk()
+
+
+def programs() -> tuple[Command, ...]:
+    """Every program on the PATH: the suite first, then the everyday verbs."""
+    whole = _read(typer.main.get_command(suite()), ("dirac-mq",))
+    return (whole, *(_read(typer.main.get_command(single(verb)), (f"dirac-mq-{verb}",)) for verb in VERBS))
+
+
+def _read(command: Any, path: tuple[str, ...]) -> Command:  # noqa: ANN401 - typer's own click has no public types
+    help_text = (command.help or "").strip()
+    paragraphs = tuple(" ".join(part.split()) for part in help_text.split("\n\n") if part.strip())
+    visible = [parameter for parameter in command.params if not getattr(parameter, "hidden", False)]
+    return Command(
+        path=path,
+        summary=_summary(paragraphs),
+        paragraphs=paragraphs,
+        arguments=tuple(
+            Argument(metavar=p.metavar or p.name.upper(), help=p.help or "")
+            for p in visible
+            if p.param_type_name == "argument"
+        ),
+        options=tuple(_option(p) for p in visible if p.param_type_name == "option") + (HELP_OPTION,),
+        examples=tuple(line.strip() for line in (command.epilog or "").splitlines() if line.startswith("  ")),
+        commands=tuple(_read(sub, (*path, name)) for name, sub in getattr(command, "commands", {}).items()),
+    )
+
+
+HELP_OPTION = Option(flags=("-h", "--help"), help="Show this message and exit.")
+
+
+def _summary(paragraphs: tuple[str, ...]) -> str:
+    first = paragraphs[0].rstrip(".") if paragraphs else ""
+    return first[:1].lower() + first[1:]
+
+
+def _option(parameter: Any) -> Option:  # noqa: ANN401
+    takes_value = not parameter.is_flag and not parameter.count
+    return Option(
+        flags=tuple(parameter.opts),
+        help=parameter.help or "",
+        metavar=(parameter.metavar or parameter.name.upper()) if takes_value else None,
+        choices=tuple(str(choice) for choice in getattr(parameter.type, "choices", ())),
+        environment=parameter.envvar,
+        repeatable=bool(parameter.multiple or parameter.count),
+    )

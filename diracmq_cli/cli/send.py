@@ -1,0 +1,88 @@
+"""``dirac-mq send``: publish, confirmed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from diracmq_cli.cli.exits import running
+from diracmq_cli.cli.flags import Connection, Talk, grouped
+from diracmq_cli.core.quantity import parse_duration
+
+EPILOG = """\
+Examples:
+  dirac-mq send demo.jobs -m 'job 42 started'
+  tail -F job.log | dirac-mq send Pilots/Log -l
+  dirac-mq peek demo.jobs -j | jq -c '.body|=ascii_upcase' | dirac-mq send demo.jobs --from-json
+"""
+
+
+@grouped
+def send(
+    destination: Annotated[str, typer.Argument(metavar="DEST", help="Queue or exchange of the CS.")],
+    files: Annotated[
+        list[str] | None, typer.Argument(metavar="[FILE]...", help="Files, each one message (or lines with -l).")
+    ] = None,
+    *,
+    message: Annotated[str | None, typer.Option("-m", "--message", metavar="TEXT", help="The message.")] = None,
+    lines: Annotated[bool, typer.Option("-l", "--lines", help="One message per line, newline removed.")] = False,
+    null: Annotated[bool, typer.Option("-0", "--null", help="One message per NUL-terminated record.")] = False,
+    from_json: Annotated[
+        bool, typer.Option("--from-json", help="One message per envelope, as -j writes them.")
+    ] = False,
+    routing_key: Annotated[
+        str | None, typer.Option("-k", "--routing-key", metavar="KEY", help="Routing key (default from the CS).")
+    ] = None,
+    header: Annotated[
+        list[str] | None,
+        typer.Option("-H", "--header", metavar="NAME=VALUE", help="Header; NAME:=JSON for a typed value."),
+    ] = None,
+    type_: Annotated[str | None, typer.Option("--type", metavar="TYPE", help="Application's message type.")] = None,
+    content_type: Annotated[str | None, typer.Option("--content-type", metavar="MIME", help="MIME type.")] = None,
+    priority: Annotated[int | None, typer.Option("--priority", min=0, max=255, metavar="N", help="Priority.")] = None,
+    ttl: Annotated[
+        float | None,
+        typer.Option("--ttl", parser=parse_duration, metavar="DURATION", help="Let it expire unread after this long."),
+    ] = None,
+    correlation_id: Annotated[
+        str | None, typer.Option("--correlation-id", metavar="ID", help="Correlation id.")
+    ] = None,
+    reply_to: Annotated[str | None, typer.Option("--reply-to", metavar="NAME", help="Where to answer to.")] = None,
+    id_: Annotated[
+        str | None, typer.Option("--id", metavar="ID", help="Message id (default: a new UUIDv7 each).")
+    ] = None,
+    anonymous: Annotated[bool, typer.Option("--anonymous", help="Leave DN, group and login out of the stamp.")] = False,
+    connection: Connection,
+    talk: Talk,
+) -> None:
+    """Publish messages to a queue or exchange and wait until the broker has confirmed each one.
+
+    Without -m and FILE, standard input is the message; with -l, -0 or --from-json it is many.
+    """
+    with running("send", talk) as console:
+        from diracmq_cli.cli.settings import setup_of
+        from diracmq_cli.wiring.sending import Framing, SendOptions, header_table, run_send
+
+        run_send(
+            setup_of(connection),
+            SendOptions(
+                destination=destination,
+                text=message,
+                files=tuple(files or ()),
+                framing=Framing.of(lines=lines, null=null, envelopes=from_json),
+                routing_key=routing_key,
+                headers=header_table(header or ()),
+                type=type_,
+                content_type=content_type,
+                priority=priority,
+                expiration=None if ttl is None else round(ttl * 1000),
+                correlation_id=correlation_id,
+                reply_to=reply_to,
+                message_id=id_,
+                anonymous=anonymous,
+                timeout=connection.timeout,
+                receipts=talk.json,
+            ),
+            console,
+        )

@@ -1,0 +1,30 @@
+"""From flag groups to what the wiring takes."""
+
+from __future__ import annotations
+
+from diracmq_cli.cli.flags import Connection, Reading
+from diracmq_cli.core.identity import CredentialRequest
+from diracmq_cli.operations.reading import Limits
+from diracmq_cli.wiring.setup import Choices, Setup
+
+
+def setup_of(connection: Connection) -> Setup:
+    """The composition root for these flags and this process's environment."""
+    return Setup(
+        Choices(
+            broker=connection.broker,
+            cfg_files=tuple(connection.cfg or ()),
+            options=tuple(connection.option or ()),
+            credentials=CredentialRequest(
+                certificate=connection.cert,
+                key=connection.key,
+                proxy=connection.proxy,
+                ca_directory=connection.capath,
+            ),
+        )
+    )
+
+
+def limits_of(connection: Connection, reading: Reading, *, until_empty: bool = False) -> Limits:
+    """When to stop reading."""
+    return Limits(count=reading.count, timeout=connection.timeout, idle=reading.idle, until_empty=until_empty)
