@@ -189,7 +189,7 @@ def _write_value(pieces: list[bytes], value: FieldValue, depth: int) -> None:
             raise _Unfit(f"holds {value}, for which RabbitMQ closes the connection")
         pieces.append(_DOUBLE.pack(b"d", value))
     elif isinstance(value, Decimal):
-        pieces += (b"D", _DECIMAL.pack(*_scale_and_coefficient(value)))
+        pieces += (b"D", _DECIMAL.pack(*decimal_parts(value)))
     else:
         _write_container(pieces, value, depth + 1)
 
@@ -217,9 +217,15 @@ def _integer(value: int) -> bytes:
     return _INT64.pack(b"l", value)
 
 
-def _scale_and_coefficient(value: Decimal) -> tuple[int, int]:
-    """What AMQP writes for a decimal. It has no positive exponent, no negative zero and nothing that is not finite;
-    to write another number that is merely equal would not bring back what was sent."""
+def decimal_parts(value: Decimal) -> tuple[int, int]:
+    """The scale and the coefficient that AMQP writes for a decimal.
+
+    AMQP has no positive exponent, no negative zero and nothing that is not finite. Another form of an equal number
+    would fit more often, but would not bring back what was sent.
+
+    Raises:
+        ValueError: it does not fit; the message says so of something whose name is put before it.
+    """
     sign, digits, exponent = value.as_tuple()
     if isinstance(exponent, int) and -255 <= exponent <= 0 and len(digits) <= 10:
         coefficient = int("".join(map(str, digits)))

@@ -37,7 +37,10 @@ _ORDER = (
     "cluster_id",
 )
 _FLAGGED = tuple((name, 1 << (15 - index)) for index, name in enumerate(_ORDER))
-_OCTETS = frozenset({"delivery_mode", "priority"})
+RANGES = {"delivery_mode": range(1, 3), "priority": range(256)}
+"""What the properties of one octet may be: RabbitMQ closes the channel on any other delivery mode
+(``rabbit_basic:is_message_persistent/1``)."""
+
 _MORE_FLAGS = 1
 
 
@@ -89,7 +92,7 @@ def _decode(octets: bytes) -> DecodedHeader:
         elif name == "timestamp":
             numbers[name] = _TIMESTAMP.unpack_from(octets, at)[0]
             at += 8
-        elif name in _OCTETS:
+        elif name in RANGES:
             numbers[name] = octets[at]
             at += 1
         else:
@@ -117,9 +120,12 @@ def encode_properties(properties: Properties, headers: Table) -> bytes:
                 pieces.append(encode_table(headers))
             continue
         value: Text | int | None = getattr(properties, name)
-        if value is not None:
-            flags |= flag
-            pieces.append(_number(name, value) if isinstance(value, int) else encode_short(name, value))
+        if value is None:
+            continue
+        if name == "expiration" and not (isinstance(value, str) and value.isascii() and value.isdecimal()):
+            raise DataError(f"expiration {value!s:.40} is not a number of milliseconds")  # a 406 for the channel
+        flags |= flag
+        pieces.append(_number(name, value) if isinstance(value, int) else encode_short(name, value))
     pieces[0] = _FLAGS.pack(flags)
     return b"".join(pieces)
 
@@ -129,8 +135,9 @@ def _number(name: str, value: int) -> bytes:
         if not 0 <= value <= MAX_TIMESTAMP:
             raise DataError("timestamp is before 1970 or beyond 64 bits")
         return _TIMESTAMP.pack(value)
-    if not 0 <= value <= 255:
-        raise DataError(f"{name} {value} is not in 0 to 255")
+    allowed = RANGES[name]
+    if value not in allowed:
+        raise DataError(f"{name} {value} is not in {allowed[0]} to {allowed[-1]}")
     return bytes((value,))
 
 

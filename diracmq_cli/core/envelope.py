@@ -1,0 +1,212 @@
+"""The envelope: one message as one line of JSON, the same for what readers print and what senders read.
+
+Writing is exact (``core.jsonvalues`` has the forms of AMQP's values) and harmless: what a terminal or a line-based
+tool could take for a command or for a line end is written as an escape. Reading is strict, so that no message is sent
+that its writer did not mean, but a key that nobody knows yet is let pass: this format only ever grows.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+from diracmq_cli.core.jsonvalues import (
+    Json,
+    base64_of,
+    checked,
+    octets_from_json,
+    table_from_json,
+    table_to_json,
+    text_from_json,
+    text_to_json,
+    time_from_json,
+    time_to_json,
+)
+from diracmq_cli.core.message import MAX_BODY, Delivery, Message, Properties
+from diracmq_cli.core.properties import RANGES
+from diracmq_cli.core.values import Table, Text
+from diracmq_cli.core.verdict import Verdict
+from diracmq_cli.errors import DataError
+
+VERSION = 1
+
+MAX_LINE = 7 * MAX_BODY
+"""Octets of a line. A NUL in a body takes six (``\\u0000``), and the rest leaves ample room for headers."""
+
+_PROPERTIES = (
+    "message_id",
+    "timestamp",
+    "content_type",
+    "content_encoding",
+    "delivery_mode",
+    "priority",
+    "correlation_id",
+    "reply_to",
+    "expiration",
+    "type",
+    "user_id",
+    "app_id",
+    "cluster_id",
+)
+
+_HARMFUL = re.compile(
+    "[\x7f-\x9f"  # DEL and C1; the JSON encoder has escaped C0
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # what turns the direction of writing
+    "\u2028\u2029"  # line ends to some readers
+    "\ud800-\udfff]"  # halves of characters, which have no UTF-8
+)
+
+
+def encode(delivery: Delivery, verdict: Verdict) -> str:
+    """One JSON object without a line end, its keys always in the same order, absent properties left out."""
+    message = delivery.message
+    document: dict[str, Json] = {
+        "v": VERSION,
+        "service": delivery.service,
+        "queue": delivery.queue,
+        "exchange": text_to_json(delivery.exchange),
+        "routing_key": text_to_json(message.routing_key),
+        "redelivered": delivery.redelivered,
+        "delivery_count": delivery.delivery_count,
+        "properties": _properties_to_json(message.properties),
+        "headers": table_to_json(message.headers),
+        "origin": _origin(verdict),
+    }
+    if delivery.defect is not None:
+        document["defect"] = delivery.defect
+        document["headers_b64"] = base64_of(delivery.raw_headers or b"")
+    try:
+        document["body"] = message.body.decode()
+    except UnicodeDecodeError:
+        document["body_b64"] = base64_of(message.body)
+    line = _ENCODER.encode(document)
+    if line.isascii() and "\x7f" not in line:
+        return line
+    return _HARMFUL.sub(lambda match: f"\\u{ord(match[0]):04x}", line)
+
+
+def _properties_to_json(properties: Properties) -> dict[str, Json]:
+    document: dict[str, Json] = {}
+    for name in _PROPERTIES:
+        value: Text | int | None = getattr(properties, name)
+        if name == "timestamp" and isinstance(value, int):
+            document[name] = time_to_json(value)
+        elif isinstance(value, int):
+            document[name] = value
+        elif value is not None:
+            document[name] = text_to_json(value)
+    return document
+
+
+def _origin(verdict: Verdict) -> dict[str, Json]:
+    origin: dict[str, Json] = {"level": verdict.level}
+    if verdict.dn is not None:
+        origin["dn"] = verdict.dn
+    if verdict.user is not None:
+        origin["user"] = verdict.user
+    if verdict.reason is not None:
+        origin["reason"] = verdict.reason
+    return origin
+
+
+def decode(line: str | bytes) -> Message:
+    """Read an envelope as something to send.
+
+    What only readers know (``service``, ``queue``, ``exchange``, ``origin`` and so on) is ignored, and so is the old
+    stamp: ``user_id`` and the headers ``dirac-*`` and ``x-*``. ``message_id`` is kept.
+
+    Raises:
+        DataError: it is no envelope of this version, or holds what AMQP cannot carry; the message names the key.
+    """
+    document = _object(_parse(line), "the envelope")
+    version = document.get("v")
+    if version != VERSION or not isinstance(version, int) or isinstance(version, bool):
+        raise DataError(f"v must be {VERSION}" if "v" in document else f'the envelope has no "v":{VERSION}')
+    for key in ("defect", "headers_b64"):
+        if key in document:
+            raise DataError(f"{key} is there: the headers of this message could not be read, so it cannot be sent")
+    return Message(
+        body=_body(document),
+        properties=_properties(_object(document.get("properties", {}), "properties")),
+        headers=_headers(_object(document.get("headers", {}), "headers")),
+        routing_key=text_from_json(document.get("routing_key", ""), "routing_key"),
+    )
+
+
+def _parse(line: str | bytes) -> Json:
+    if len(line) > MAX_LINE:
+        raise DataError(f"the envelope has {len(line)} octets, more than {MAX_LINE}")
+    try:
+        document: Json = _DECODER.decode(line if isinstance(line, str) else line.decode())
+    except UnicodeDecodeError:
+        raise DataError("the envelope is not UTF-8") from None
+    except json.JSONDecodeError as error:
+        raise DataError(f"the envelope is not JSON: {error.msg} at character {error.pos + 1}".lower()) from None
+    except RecursionError:
+        raise DataError("the envelope is nested too deep") from None
+    except ValueError:  # an integer of more than 4300 digits
+        raise DataError("the envelope holds a number that is too long") from None
+    return document
+
+
+def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise DataError(f"{twice!a} is there twice")
+    return document
+
+
+def _no_constant(name: str) -> Json:
+    raise DataError(f'{name} is not JSON; a double that is no number is {{"$f64":"nan"}}')
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":"))
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
+
+
+def _object(value: Json, where: str) -> dict[str, Json]:
+    if not isinstance(value, dict):
+        raise DataError(f"{where} must be an object")
+    return value
+
+
+def _body(document: dict[str, Json]) -> bytes:
+    if ("body" in document) == ("body_b64" in document):
+        raise DataError("exactly one of body and body_b64 must be there")
+    if "body" in document:
+        text = document["body"]
+        if not isinstance(text, str):
+            raise DataError("body must be a string")
+        body = checked(text, "body").encode()
+    else:
+        body = octets_from_json(document["body_b64"], "body_b64")
+    if len(body) > MAX_BODY:
+        raise DataError(f"body has {len(body)} octets, more than {MAX_BODY}")
+    return body
+
+
+def _headers(document: dict[str, Json]) -> Table:
+    kept = {name: value for name, value in document.items() if not name.startswith(("dirac-", "x-"))}
+    return table_from_json(kept, "headers")
+
+
+def _properties(document: dict[str, Json]) -> Properties:
+    texts: dict[str, Text] = {}
+    numbers: dict[str, int] = {}
+    for name, value in document.items():
+        where = f"properties.{name}"
+        if name == "user_id":
+            continue
+        if name == "timestamp":
+            numbers[name] = time_from_json(value, where)
+        elif name in RANGES:
+            if not isinstance(value, int) or isinstance(value, bool) or value not in RANGES[name]:
+                raise DataError(f"{where} must be an integer from {RANGES[name][0]} to {RANGES[name][-1]}")
+            numbers[name] = value
+        elif name in _PROPERTIES:
+            texts[name] = text_from_json(value, where)
+        else:
+            raise DataError(f"{where!a} is no property of AMQP; what is not one belongs into headers")
+    return Properties(**texts, **numbers)  # type: ignore[arg-type]
