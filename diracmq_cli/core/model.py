@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from diracmq_cli.core.address import Address, parse_address
-from diracmq_cli.errors import ConfigError, UnknownDestination
+from diracmq_cli.core.address import Address, Kind, parse_address
+from diracmq_cli.errors import ConfigError, CredentialError, UnknownDestination
 
 
 class QueueType(StrEnum):
@@ -88,7 +88,9 @@ class BrokerService:
     """One broker (or cluster) and how to log in there.
 
     ``user`` and ``password`` are for servers; without a user the login is SASL EXTERNAL with a certificate.
-    ``refusal`` says why AMQP cannot be spoken to it (a Stomp entry) and ``refusal_hint`` which option makes it work.
+    ``password_problem`` is why the password that the CFG holds must not be used (others can read it): to be raised
+    by whoever would log in with it. ``refusal`` says why AMQP cannot be spoken to it (a Stomp entry) and
+    ``refusal_hint`` which option makes it work.
     """
 
     name: str
@@ -99,6 +101,7 @@ class BrokerService:
     tls: bool = True
     user: str | None = None
     password: Secret | None = None
+    password_problem: CredentialError | None = field(default=None, compare=False)
     shuffle_hosts: bool = True
     management_url: str | None = None
     management_user: str | None = None
@@ -216,10 +219,12 @@ class MessagingModel:
             ConfigError: it is there, but its entry cannot be read.
         """
         wanted = parse_address(text)
-        kinds: tuple[tuple[QueueSpec | ExchangeSpec, ...], ...] = (self.queues, self.exchanges)
-        for kind in kinds:
-            found = [spec for spec in kind if wanted in (spec.address, spec.name)]
-            bad = [error for address, error in self.refused if wanted in (address, address.name)]
+        kinds: dict[Kind, tuple[QueueSpec | ExchangeSpec, ...]]
+        kinds = {Kind.QUEUE: self.queues, Kind.EXCHANGE: self.exchanges, Kind.TOPIC: ()}
+        for kind, specs in kinds.items():
+            found = [spec for spec in specs if wanted in (spec.address, spec.name)]
+            refused = [(address, error) for address, error in self.refused if address.kind is kind]
+            bad = [error for address, error in refused if wanted in (address, address.name)]
             if len(found) == 1 and not bad:
                 return found[0]
             if len(found) > 1:

@@ -1,0 +1,39 @@
+"""Read ``/Registry``: who has which DNs, and who is in which group."""
+
+from __future__ import annotations
+
+from diracmq_cli.config.configuration import Configuration
+from diracmq_cli.config.lists import items
+from diracmq_cli.config.options import Options
+from diracmq_cli.core.dn import DNError, normalise, split_list
+from diracmq_cli.core.registry import Group, Registry
+from diracmq_cli.errors import ConfigError
+
+
+def read_registry(configuration: Configuration) -> Registry:
+    """The users and groups of the configuration.
+
+    Never raises for one user: a DN that cannot be read is left out, so that nobody gets a right by it, and its
+    refusal is kept in ``refused``.
+    """
+    refused: list[ConfigError] = []
+    users = {
+        nick: _dns(Options(section), refused) for nick, section in configuration.sections("/Registry/Users").items()
+    }
+    groups = {}
+    for name, section in configuration.sections("/Registry/Groups").items():
+        options = Options(section)
+        groups[name] = Group(
+            users=tuple(options.read(items, "Users") or ()), properties=tuple(options.read(items, "Properties") or ())
+        )
+    return Registry(users=users, groups=groups, refused=tuple(refused), files=configuration.files)
+
+
+def _dns(options: Options, refused: list[ConfigError]) -> tuple[str, ...]:
+    dns = []
+    for text in split_list(options.text("DN") or ""):
+        try:
+            dns.append(normalise(text))
+        except DNError as error:
+            refused.append(options.refusal(str(error), "DN"))
+    return tuple(dict.fromkeys(dns))
