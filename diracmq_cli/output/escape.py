@@ -1,0 +1,100 @@
+r"""Make what somebody else wrote harmless to read: every character that acts, hides or reorders becomes visible.
+
+The notation is that of C and Python: ``\n \r \t``, ``\x1b`` for C0 and DEL, ``\u009b`` and ``\U000e0041`` for
+characters beyond, ``\xff`` for an octet that is not UTF-8. A backslash is doubled, so what is shown can be read back in
+one way only: a body cannot write an escape that we did not make. Nothing in here is markup of any kind.
+"""
+
+from __future__ import annotations
+
+import re
+from unicodedata import category
+
+from diracmq_cli.core.values import OpaqueString, Text
+
+MAX_MARKS = 4
+"""Combining marks that one character may carry; more would pile up over the lines above and below."""
+
+_BLANK = (
+    frozenset({0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0})
+    | frozenset(range(0x180B, 0x1810))
+    | frozenset(range(0xE0100, 0xE01F0))
+)
+"""Letters and marks that Unicode calls default-ignorable: they take part in a text and show nothing."""
+
+_FIRST_MARK = "\u0300"
+_CACHED = 0x3000
+
+_DN_ESCAPE = re.compile(r"(\\x[89A-F][0-9A-F])")
+
+
+def hidden(code: int) -> bool:
+    """Whether a code point acts, hides or reorders: control, format, surrogate, private, unassigned, separator.
+
+    Spaces (Unicode category Zs) are not hidden: they show as what they are.
+    """
+    char = chr(code)
+    return code in _BLANK or not (char.isprintable() or category(char) == "Zs")
+
+
+def _escape(code: int) -> str:
+    if code < 0x80:
+        return {9: "\\t", 10: "\\n", 13: "\\r", 92: "\\\\"}.get(code) or f"\\x{code:02x}"
+    if 0xDC80 <= code <= 0xDCFF:  # an octet that was no UTF-8 (surrogateescape)
+        return f"\\x{code - 0xDC00:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+class _Escapes(dict[int, "str | int"]):
+    """The table for ``str.translate``, filled as characters are met; bounded, for they choose which ones we meet."""
+
+    def __missing__(self, code: int) -> str | int:
+        shown = _escape(code) if code == 0x5C or hidden(code) else code
+        if code < _CACHED:
+            self[code] = shown
+        return shown
+
+
+_ESCAPES = _Escapes()
+
+
+def visible(text: str) -> str:
+    r"""Show ``text`` on one line: hidden characters and backslashes become escapes, newlines included."""
+    if text.isascii():
+        return text if text.isprintable() and "\\" not in text else text.translate(_ESCAPES)
+    shown = text.translate(_ESCAPES)
+    return shown if max(shown) < _FIRST_MARK else _tame_marks(shown)
+
+
+def visible_octets(octets: bytes) -> str:
+    r"""Show octets as ``visible`` shows text; those that are not UTF-8 become ``\xff``."""
+    return visible(octets.decode("utf-8", "surrogateescape"))
+
+
+def visible_value(text: Text) -> str:
+    """Show a string of AMQP, whether or not it is UTF-8."""
+    return visible_octets(text.octets) if isinstance(text, OpaqueString) else visible(text)
+
+
+def visible_dn(text: str) -> str:
+    r"""Show a DN, or a sentence of ours that may name one: as ``visible``, but the DN's own ``\xC3`` stays as it is.
+
+    Nothing becomes ambiguous: no escape of ours has that form (upper case, 80 or above, in a text that is UTF-8).
+    """
+    if "\\" not in text:
+        return visible(text)
+    parts = _DN_ESCAPE.split(text)
+    return "".join(part if index % 2 else visible(part) for index, part in enumerate(parts))
+
+
+def _tame_marks(text: str) -> str:
+    """Escape combining marks that have nothing to stand on, and those beyond the first few on one character."""
+    tamed: list[str] = []
+    marks = MAX_MARKS  # at the start there is nothing to stand on
+    for char in text:
+        if char < _FIRST_MARK or category(char) not in ("Mn", "Me"):
+            marks = 0
+        else:
+            marks += 1
+        tamed.append(char if marks <= MAX_MARKS else _escape(ord(char)))
+    return "".join(tamed)
