@@ -230,7 +230,7 @@ def _double(value: Json, where: str) -> float:
             return _finite(float(value), where)
         except OverflowError:
             raise DataError(f"{where} is a number too large for a double") from None
-    raise DataError(f'{where}.$f64 must be a number, or one of {", ".join(map(repr, _ODD_FLOATS))}')
+    raise DataError(f"{where}.$f64 must be a number, or one of {', '.join(map(repr, _ODD_FLOATS))}")
 
 
 def _integer(value: Json, where: str) -> int:
