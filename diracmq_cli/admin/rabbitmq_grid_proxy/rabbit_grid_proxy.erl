@@ -15,7 +15,7 @@
                              {requires, rabbit_registry}, {enables, kernel_ready},
                              {cleanup, {rabbit_registry, unregister, [auth_mechanism, <<"EXTERNAL">>]}}]}).
 
-%% ---- TLS: every certificate of a path, from the CA's side to the leaf -------------------------
+%% ---- TLS: every certificate of a path, from the CA's side to the leaf --------------------------------------------
 
 verify(Cert, Event, Options) when is_list(Options) ->
     verify(Cert, Event, rabbit_grid_proxy_path:new(Options));
@@ -27,21 +27,27 @@ verify(Cert, Event, Path) ->
     end.
 
 admit(Cert, Path) ->
-    Dn = rabbit_grid_proxy_path:end_entity(Path),
-    case rabbit_grid_proxy_sessions:remember(Cert, Dn, rabbit_grid_proxy_path:until(Path)) of
-        ok ->
-            rabbit_grid_proxy_log:login(Dn, rabbit_grid_proxy_path:kind(Path), rabbit_grid_proxy_path:depth(Path)),
-            {valid, Path};
-        conflict ->
-            refuse(Cert, Path, stands_for_another)
+    Session = #session{dn = rabbit_grid_proxy_path:end_entity(Path),
+                       kind = rabbit_grid_proxy_path:kind(Path),
+                       depth = rabbit_grid_proxy_path:depth(Path),
+                       until = rabbit_grid_proxy_path:until(Path)},
+    case rabbit_grid_proxy_sessions:remember(Cert, Session) of
+        ok -> {valid, Path};
+        conflict -> refuse(Cert, Path, stands_for_another)
     end.
 
-refuse(#'OTPCertificate'{tbsCertificate = Tbs}, Path, Why) ->
-    Subject = rabbit_grid_proxy_dn:show(Tbs#'OTPTBSCertificate'.subject),
-    rabbit_grid_proxy_log:refused(Subject, rabbit_grid_proxy_path:end_entity(Path), Why),
+refuse(Cert, Path, Why) ->
+    Subject = rabbit_grid_proxy_dn:show(rabbit_grid_proxy_path:subject(Cert)),
+    rabbit_grid_proxy_log:refused(Subject, rabbit_grid_proxy_path:end_entity(Path), reason(Cert, Why)),
     {fail, {bad_cert, Why}}.
 
-%% ---- SASL EXTERNAL: the name that the path gave ---------------------------------------------------
+%% OTP has one word for both ends of a certificate's life.
+reason(Cert, cert_expired) ->
+    {NotBefore, _} = rabbit_grid_proxy_path:validity(Cert),
+    case NotBefore > erlang:system_time(second) of true -> not_yet_valid; false -> expired end;
+reason(_, Why) -> Why.
+
+%% ---- SASL EXTERNAL: the name that the path gave ------------------------------------------------------------------
 
 description() -> [{description, <<"TLS client certificate or RFC 3820 proxy; user name is the end entity's DN">>}].
 
@@ -54,13 +60,18 @@ init(Sock) ->
     end.
 
 %% TLS 1.2 session resumption asks verify_fun nothing, so the time is looked at again here.
-handle_response(_Response, {Dn, Until}) ->
-    case Until > erlang:system_time(second) of
-        true ->
-            rabbit_grid_proxy_watchdog:watch(self(), Until),
-            rabbit_access_control:check_user_login(Dn, []);
+handle_response(_Response, #session{dn = Dn, until = Until} = Session) ->
+    case Until >= erlang:system_time(second) of
+        true -> login(rabbit_access_control:check_user_login(Dn, []), Session);
         false ->
+            rabbit_grid_proxy_log:refused(Dn, undefined, expired),
             {refused, Dn, "certificate or proxy expired", []}
     end;
 handle_response(_Response, none) ->
     {refused, none, "no verified client certificate (is ssl_options.verify_fun set?)", []}.
+
+login({ok, _} = Ok, #session{until = Until} = Session) ->
+    rabbit_grid_proxy_watchdog:watch(self(), Until),               % self() reads this connection
+    rabbit_grid_proxy_log:login(Session),
+    Ok;
+login(Refused, _) -> Refused.

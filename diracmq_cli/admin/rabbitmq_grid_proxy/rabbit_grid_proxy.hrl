@@ -6,3 +6,7 @@
 -record('Extension', {extnID, critical, extnValue}).
 -record('BasicConstraints', {cA, pathLenConstraint}).
 -record('AttributeTypeAndValue', {type, value}).
+
+%% What the path to a leaf certificate said: the end entity's DN, end_entity | proxy | limited_proxy, the number of
+%% proxies, and the earliest notAfter (seconds since 1970).
+-record(session, {dn, kind, depth, until}).

@@ -1,32 +1,32 @@
-%% What the operator reads: each refusal with DN and reason, each login at debug level.
+%% What the operator reads: each refusal with DN and reason, and at debug level each login.
 -module(rabbit_grid_proxy_log).
 
--export([init/0, refused/3, login/3, tick/0]).
+-export([init/0, refused/3, login/1, tick/0]).
 
-%% A stranger can make refusals as fast as he can connect; beyond this many in a tick they are only counted.
+-include("rabbit_grid_proxy.hrl").
+
+%% A stranger can be refused as fast as he can connect; beyond this many in a tick refusals are only counted.
 -define(LINES_PER_TICK, 100).
 -define(META, #{domain => [rabbitmq, connection]}).
 
 init() -> persistent_term:put(?MODULE, counters:new(1, [])).
 
-%% Subject: of the certificate that was refused; EndEntity: whose path it was in, or undefined.
+%% Subject: of the certificate that was refused; EndEntity: in whose path it stood, or undefined.
 refused(Subject, EndEntity, Reason) ->
-    Counter = persistent_term:get(?MODULE),
-    counters:add(Counter, 1, 1),
-    case counters:get(Counter, 1) =< ?LINES_PER_TICK of
-        true -> logger:warning("grid proxy: refused ~ts~ts: ~0tp", [Subject, below(EndEntity), Reason], ?META);
-        false -> ok
-    end.
+    Refusals = persistent_term:get(?MODULE),
+    counters:add(Refusals, 1, 1),
+    counters:get(Refusals, 1) =< ?LINES_PER_TICK andalso
+        logger:warning("grid proxy: refused ~s~s: ~0tP", [Subject, in_path_of(EndEntity), Reason, 20], ?META).
 
-below(undefined) -> "";
-below(EndEntity) -> [" below ", EndEntity].
+in_path_of(undefined) -> "";
+in_path_of(EndEntity) -> [" in the path of ", EndEntity].
 
-login(Dn, Kind, Depth) ->
-    logger:debug("grid proxy: verified ~ts (~s, ~b proxies)", [Dn, Kind, Depth], ?META).
+login(#session{dn = Dn, kind = Kind, depth = Depth}) ->
+    logger:debug("grid proxy: login of ~s by ~s, depth ~b", [Dn, Kind, Depth], ?META).
 
 tick() ->
-    Counter = persistent_term:get(?MODULE),
-    Count = counters:get(Counter, 1),
-    counters:sub(Counter, 1, Count),
+    Refusals = persistent_term:get(?MODULE),
+    Count = counters:get(Refusals, 1),
+    counters:sub(Refusals, 1, Count),
     Count > ?LINES_PER_TICK andalso
         logger:warning("grid proxy: ~b more refusals not shown", [Count - ?LINES_PER_TICK], ?META).

@@ -1,31 +1,30 @@
-%% Ends a connection when the certificate or proxy that it logged in with does.
+%% Ends a connection when the certificate or proxy that it logged in with ends.
 -module(rabbit_grid_proxy_watchdog).
 
 -export([watch/2]).
 
 -define(RECHECK_MS, 3600000).           % the clock may be set, or the machine suspended
 -define(RETRY_MS, 5000).
+-define(TRIES, 3).
 
-%% Watch the calling process, the connection's reader, until Until (seconds since 1970).
+%% Watch a connection's reader until Until (seconds since 1970). A process per connection ends with it; timers of
+%% the module timer would stay.
 watch(Reader, Until) -> spawn(fun() -> wait(Reader, erlang:monitor(process, Reader), Until) end).
 
-wait(Reader, Ref, Until) ->
-    Left = max(0, Until - erlang:system_time(second)) * 1000,
-    receive {'DOWN', Ref, _, _, _} -> ok
-    after min(Left, ?RECHECK_MS) ->
-        case Until > erlang:system_time(second) of
-            true -> wait(Reader, Ref, Until);
-            false -> close(Reader, Ref, 3)
-        end
+wait(Reader, Monitor, Until) ->
+    case Until - erlang:system_time(second) of
+        Left when Left >= 0 ->
+            receive {'DOWN', Monitor, _, _, _} -> ok
+            after min((Left + 1) * 1000, ?RECHECK_MS) -> wait(Reader, Monitor, Until)
+            end;
+        _ -> close(Reader, Monitor, ?TRIES)
     end.
 
-%% Once is not enough: a client that has not opened its connection yet is not in RabbitMQ's list, and one that
-%% does not answer connection.close lingers.
+%% Once may not be enough: a client need not answer connection.close, and the second call makes RabbitMQ drop it.
+%% Each call has a process of its own, since it waits for the reader without a limit.
 close(Reader, _, 0) -> exit(Reader, kill);
-close(Reader, Ref, Tries) ->
-    try rabbit_networking:close_connection(Reader, "X.509 certificate or proxy expired")
-    catch _:_ -> ok
-    end,
-    receive {'DOWN', Ref, _, _, _} -> ok
-    after ?RETRY_MS -> close(Reader, Ref, Tries - 1)
+close(Reader, Monitor, Tries) ->
+    spawn(rabbit_networking, close_connection, [Reader, "X.509 certificate or proxy expired"]),
+    receive {'DOWN', Monitor, _, _, _} -> ok
+    after ?RETRY_MS -> close(Reader, Monitor, Tries - 1)
     end.
