@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -10,6 +9,7 @@ import typer
 from diracmq_cli.cli.exits import running
 from diracmq_cli.cli.flags import Connection, Reading, Talk, grouped
 from diracmq_cli.core.quantity import parse_duration
+from diracmq_cli.operations.handle import OnFail
 
 EPILOG = """\
 Examples:
@@ -17,14 +17,6 @@ Examples:
   dirac-mq consume demo.jobs --drain --save inbox/
   dirac-mq consume demo.jobs --follow -- ./handle-one.sh
 """
-
-
-class OnFail(StrEnum):
-    """What to do with a message whose command failed."""
-
-    STOP = "stop"
-    REQUEUE = "requeue"
-    DEAD = "dead"
 
 
 @grouped

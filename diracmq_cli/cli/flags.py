@@ -12,23 +12,15 @@ import inspect
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Annotated, Any, TypeVar
 
 import typer
 
 from diracmq_cli.core.quantity import parse_duration
+from diracmq_cli.output.terminal import ColorMode
 from diracmq_cli.version import __version__
 
 R = TypeVar("R")
-
-
-class Color(StrEnum):
-    """When to colour."""
-
-    AUTO = "auto"
-    ALWAYS = "always"
-    NEVER = "never"
 
 
 def show_version(wanted: bool) -> None:
@@ -95,8 +87,8 @@ class Talk:
     ] = 0
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False
     color: Annotated[
-        Color, typer.Option("--color", metavar="WHEN", help="Colour: auto, always or never (NO_COLOR is honoured).")
-    ] = Color.AUTO
+        ColorMode, typer.Option("--color", metavar="WHEN", help="Colour: auto, always or never (NO_COLOR is honoured).")
+    ] = ColorMode.AUTO
     version: Annotated[
         bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show the version and exit.")
     ] = False

@@ -11,7 +11,7 @@ from diracmq_cli.cli.flags import show_version
 HELP = """Messaging for DIRAC over RabbitMQ, with grid certificates and RFC 3820 proxies."""
 
 EPILOG = """\
-Each everyday verb is also a command of its own: dirac-mq-send, dirac-mq-tail, dirac-mq-list, dirac-mq-consume, dirac-mq-peek.
+Each everyday verb is also a command of its own: dirac-mq-send, dirac-mq-tail, dirac-mq-consume and so on.
 """
 
 

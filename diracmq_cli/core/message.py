@@ -102,3 +102,16 @@ class Settlement(StrEnum):
     ACK = "ack"
     REQUEUE = "requeue"
     REJECT = "reject"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handled:
+    """What a command made of a message: how to settle it (None: the command failed, and ``--on-fail`` decides).
+
+    ``stop`` is set when no further message would fare better (the command cannot be run at all); ``detail`` says how
+    it ended, as ``exit 75`` or ``killed by SIGKILL``.
+    """
+
+    settlement: Settlement | None
+    detail: str
+    stop: bool = False

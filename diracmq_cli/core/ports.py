@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from diracmq_cli.core.message import Delivery, Message, Receipt
+from diracmq_cli.core.message import Delivery, Handled, Message, Receipt
 from diracmq_cli.core.model import QueueSpec
 from diracmq_cli.core.verdict import Verdict
 
@@ -62,6 +62,14 @@ class Receiver(Protocol):
             UnknownDestination: no such queue, or it was deleted under us (basic.cancel).
             PermissionDenied: we may not read it.
             BrokerLost: the connection has ended; unsettled deliveries will come again.
+        """
+
+    def turn(self, timeout: float | None, fd: int | None = None) -> bool:
+        """Process network events (heartbeats too) until ``fd`` is readable, a stop was asked for, or ``timeout``
+        seconds passed; deliveries that come meanwhile wait for ``receive``. Returns whether ``fd`` is readable.
+
+        Raises:
+            BrokerLost: the connection has ended.
         """
 
     def ack(self, delivery: Delivery) -> None:
@@ -137,6 +145,26 @@ class Sink(Protocol):
 
     def flush(self) -> None:
         """Make everything written so far as safe as this sink can; afterwards it may be acknowledged."""
+
+
+class Child(Protocol):
+    """A command that handles one message."""
+
+    def fileno(self) -> int:
+        """A descriptor that becomes readable when the command has ended."""
+
+    def terminate(self) -> None:
+        """Ask it to end now: SIGTERM first; called again, SIGKILL."""
+
+    def result(self) -> Handled:
+        """What it made of the message; waits for the end, which ``fileno`` has announced."""
+
+
+class Launcher(Protocol):
+    """Starts a command for one message."""
+
+    def start(self, delivery: Delivery, verdict: Verdict) -> Child:
+        """Start it; a command that cannot be started is a child that has already ended."""
 
 
 class Clock(Protocol):

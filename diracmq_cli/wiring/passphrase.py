@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from functools import cache
 
 
 def ask_on_terminal() -> Callable[[str], str] | None:
-    """A function that asks on the terminal, once per prompt and run; None when nobody sits there.
+    """A function that asks on the terminal; None when nobody sits there.
 
     The question goes to the controlling terminal, since standard input may be data.
     """
@@ -20,10 +19,6 @@ def ask_on_terminal() -> Callable[[str], str] | None:
     except OSError:
         return None
 
-    @cache
-    def ask(prompt: str) -> str:
-        from getpass import getpass
+    from getpass import getpass
 
-        return getpass(prompt)
-
-    return ask
+    return getpass

@@ -28,18 +28,13 @@ def sender_of(setup: Setup, session: Session, *, by_name: bool) -> Sender:
         ip=session.local_address,
         group=group,
         vo=_vo(setup, group),
-        site=environment.get("DIRACSITE") or _option(setup, "/LocalSite/Site"),
-        ce=_option(setup, "/LocalSite/GridCE"),
+        site=environment.get("DIRACSITE") or setup.configuration.text("/LocalSite/Site"),
+        ce=setup.configuration.text("/LocalSite/GridCE"),
         pilot=environment.get("DIRAC_PILOT_STAMP") or None,
         job=environment.get("JOBID") or None,
     )
 
 
 def _vo(setup: Setup, group: str | None) -> str | None:
-    of_group = _option(setup, f"/Registry/Groups/{group}/VO") if group else None
-    return of_group or _option(setup, "/DIRAC/VirtualOrganization")
-
-
-def _option(setup: Setup, path: str) -> str | None:
-    option = setup.configuration.get(path)
-    return option.value if option is not None and option.value else None
+    of_group = setup.configuration.text(f"/Registry/Groups/{group}/VO") if group else None
+    return of_group or setup.configuration.text("/DIRAC/VirtualOrganization")

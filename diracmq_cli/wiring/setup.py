@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from diracmq_cli.core.identity import CredentialRequest, Identity
+from diracmq_cli.core.identity import CredentialRequest, CredentialSettings, Identity
 from diracmq_cli.core.model import BrokerService, MessagingModel
 from diracmq_cli.core.ports import Session
 from diracmq_cli.errors import ConfigError, CredentialError
@@ -94,6 +94,8 @@ class Setup:
         if service.refusal is not None:
             raise ConfigError(f"{service.name}: {service.refusal}", hint=service.refusal_hint)
         by_name = service.user is not None
+        if by_name and service.password_problem is not None:
+            raise service.password_problem
         if by_name and service.password is None:
             raise CredentialError(
                 f"no Password for user {service.user} of {service.name} ({service.source})",
@@ -117,13 +119,14 @@ class Setup:
 
     def _server_context(self) -> ssl.SSLContext:
         """TLS for a server that logs in by name: with the host's certificate where there is one."""
-        from diracmq_cli.credentials import locate_host_certificate, tls_context
+        from diracmq_cli.credentials import locate_host_certificate, read_identity, tls_context
 
-        host = locate_host_certificate(self._settings, self.choices.environment)
+        files = locate_host_certificate(self._settings, self.choices.environment)
+        host = None if files is None else read_identity(files, now=time.time())
         return tls_context(host, self._ca_directory)
 
     @cached_property
-    def _settings(self):  # noqa: ANN202
+    def _settings(self) -> CredentialSettings:
         from diracmq_cli.config import read_security
 
         return read_security(self.configuration)
@@ -135,5 +138,8 @@ class Setup:
         return locate_ca_directory(self.choices.credentials, self._settings, self.choices.environment)
 
     @cached_property
-    def _passphrase(self):  # noqa: ANN202
-        return ask_on_terminal()
+    def _passphrase(self) -> Callable[[str], str] | None:
+        from diracmq_cli.credentials import AskOnce
+
+        ask = ask_on_terminal()
+        return None if ask is None else AskOnce(ask)

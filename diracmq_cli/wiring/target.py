@@ -79,7 +79,7 @@ def resolve(model: MessagingModel, destination: str, broker: str | None) -> Targ
         return Target(spec, spec.service)
     where = parse_broker(broker)
     if isinstance(where, str):
-        spec = _on_service(model, where).resolve(destination)
+        spec = on_service(model, where).resolve(destination)
         return Target(spec, spec.service)
     try:
         spec = model.resolve(destination)
@@ -88,7 +88,7 @@ def resolve(model: MessagingModel, destination: str, broker: str | None) -> Targ
     return Target(spec, _moved(spec.service, where))
 
 
-def _on_service(model: MessagingModel, name: str) -> MessagingModel:
+def on_service(model: MessagingModel, name: str) -> MessagingModel:
     """The part of the model that one service holds."""
     queues = tuple(queue for queue in model.queues if queue.service.name == name)
     exchanges = tuple(exchange for exchange in model.exchanges if exchange.service.name == name)

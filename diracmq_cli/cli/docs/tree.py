@@ -74,7 +74,7 @@ def _read(command: Any, path: tuple[str, ...]) -> Command:  # noqa: ANN401 - typ
             for p in visible
             if p.param_type_name == "argument"
         ),
-        options=tuple(_option(p) for p in visible if p.param_type_name == "option") + (HELP_OPTION,),
+        options=(*(_option(p) for p in visible if p.param_type_name == "option"), HELP_OPTION),
         examples=tuple(line.strip() for line in (command.epilog or "").splitlines() if line.startswith("  ")),
         commands=tuple(_read(sub, (*path, name)) for name, sub in getattr(command, "commands", {}).items()),
     )

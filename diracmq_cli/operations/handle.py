@@ -1,0 +1,127 @@
+"""Handle: run a command for each message and settle it by the way the command ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import assert_never
+
+from diracmq_cli.core.message import Delivery, Handled, Settlement
+from diracmq_cli.core.ports import Child, Clock, Launcher, Receiver, Stop
+from diracmq_cli.errors import ConfigError, MQError
+from diracmq_cli.operations.deadline import Deadline, soonest
+from diracmq_cli.operations.reading import EMPTY_CHECK, Judge, Limits
+
+KILL_GRACE = 5.0
+"""Seconds between SIGTERM and SIGKILL for a command that is out of time."""
+
+BRAKE = 0.05
+BRAKE_LIMIT = 5.0
+"""Seconds to wait after a requeue, doubled with each one in a row: a message nobody can handle must not spin."""
+
+
+class OnFail(StrEnum):
+    """What to do with a message whose command failed."""
+
+    STOP = "stop"
+    REQUEUE = "requeue"
+    DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandleRequest:
+    """How failures are treated. ``can_dead_letter`` says whether a rejected message goes anywhere but to nothing;
+    ``command_timeout`` is in seconds."""
+
+    queue: str
+    on_fail: OnFail = OnFail.STOP
+    command_timeout: float | None = None
+    can_dead_letter: bool = False
+
+
+def handle(
+    receiver: Receiver,
+    launcher: Launcher,
+    judge: Judge,
+    limits: Limits,
+    request: HandleRequest,
+    *,
+    on_handled: Callable[[Delivery, Handled], None],
+    clock: Clock,
+    stop: Stop,
+) -> int:
+    """Hand messages to commands one after the other; returns how many left the queue.
+
+    A message is acknowledged only after its command has succeeded. On a stop, the command at hand is waited for.
+
+    Raises:
+        MQError: a command failed and ``on_fail`` is stop, or it cannot be run; its message is back in the queue.
+        ConfigError: a command wants to dead-letter and the queue has no dead-letter queue.
+    """
+    whole, silence = Deadline(clock, limits.timeout), Deadline(clock, limits.idle)
+    settled, requeued = 0, 0
+    try:
+        while not stop.requested and (limits.count is None or settled < limits.count):
+            patience = soonest(whole, silence)
+            if limits.until_empty:
+                patience = EMPTY_CHECK if patience is None else min(EMPTY_CHECK, patience)
+            delivery = receiver.receive(patience)
+            if delivery is None:
+                if whole.over or silence.over or (limits.until_empty and receiver.ready_count() == 0):
+                    break
+                continue
+            handled = _run(launcher.start(delivery, judge(delivery)), receiver, request, clock)
+            on_handled(delivery, handled)
+            if _settle(receiver, delivery, handled, request) is Settlement.REQUEUE:
+                requeued += 1
+                _brake(receiver, requeued, clock, stop)
+            else:
+                settled, requeued = settled + 1, 0
+            silence.restart()
+    finally:
+        receiver.put_back()
+    return settled
+
+
+def _run(child: Child, receiver: Receiver, request: HandleRequest, clock: Clock) -> Handled:
+    """Wait for the command while heartbeats go on; end it when it is out of time."""
+    deadline = Deadline(clock, request.command_timeout)
+    while not receiver.turn(deadline.left, child.fileno()):
+        if deadline.over:
+            child.terminate()
+            deadline = Deadline(clock, KILL_GRACE)
+    return child.result()
+
+
+def _settle(receiver: Receiver, delivery: Delivery, handled: Handled, request: HandleRequest) -> Settlement:
+    """Settle one delivery, or put it back and say why no more can be handled."""
+    settlement = handled.settlement
+    if settlement is None and request.on_fail is not OnFail.STOP:
+        settlement = Settlement.REQUEUE if request.on_fail is OnFail.REQUEUE else Settlement.REJECT
+    if settlement is None or handled.stop:
+        receiver.requeue(delivery)
+        raise MQError(f"the command failed ({handled.detail}) and the message is back in {request.queue}")
+    if settlement is Settlement.REJECT and not request.can_dead_letter:
+        receiver.requeue(delivery)
+        raise ConfigError(
+            f"the command wants to dead-letter ({handled.detail}), and {request.queue} has no dead-letter queue: "
+            "the message would be destroyed, so it is back in the queue",
+            hint="give the queue a DeadLetterQueue in the CS",
+        )
+    match settlement:
+        case Settlement.ACK:
+            receiver.ack(delivery)
+        case Settlement.REQUEUE:
+            receiver.requeue(delivery)
+        case Settlement.REJECT:
+            receiver.reject(delivery)
+        case _:
+            assert_never(settlement)
+    return settlement
+
+
+def _brake(receiver: Receiver, requeued: int, clock: Clock, stop: Stop) -> None:
+    pause = Deadline(clock, min(BRAKE * 2**requeued, BRAKE_LIMIT))
+    while not pause.over and not stop.requested:
+        receiver.turn(pause.left)

@@ -1,0 +1,65 @@
+"""Peek, wired."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from diracmq_cli.core.model import QueueType
+from diracmq_cli.errors import UsageError
+from diracmq_cli.operations.peek import guard, peek
+from diracmq_cli.operations.reading import Limits
+from diracmq_cli.wiring.console import Console
+from diracmq_cli.wiring.judging import judge_for
+from diracmq_cli.wiring.setup import Setup
+from diracmq_cli.wiring.sinks import printing_sink
+
+DEFAULT_COUNT = 10
+DEFAULT_TIMEOUT = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeekOptions:
+    """The flags of ``peek``."""
+
+    queue: str
+    limits: Limits
+    template: str | None = None
+    force: bool = False
+
+
+def run_peek(setup: Setup, options: PeekOptions, console: Console) -> None:
+    """Show the next messages and leave them where they are.
+
+    Raises:
+        MQError: what went wrong; whatever was got is back in the queue.
+    """
+    if options.limits.idle is not None:
+        raise UsageError("peek does not wait for messages: no --idle")
+    sink = printing_sink(console, options.template)
+    target = setup.target(options.queue)
+    queue = target.queue
+    if not options.force:
+        guard(queue)
+    count = options.limits.count or DEFAULT_COUNT
+    timeout = options.limits.timeout or DEFAULT_TIMEOUT
+    started = time.monotonic()
+    session = setup.open(target.service, timeout=timeout, wake_fd=console.stop.wake_fd)
+    try:
+        if queue.type is QueueType.STREAM:
+            receiver = session.stream_reader(queue, offset="first", prefetch=min(count, 200))
+        else:
+            receiver = session.getter(queue, limit=count)
+        shown = peek(
+            receiver,
+            sink,
+            judge_for(queue, setup.model),
+            count=count,
+            timeout=max(0.0, timeout - (time.monotonic() - started)),
+            clock=time.monotonic,
+            stop=console.stop,
+        )
+    finally:
+        session.close()
+    if not console.stop.requested:
+        options.limits.check(shown, str(queue.address))

@@ -1,0 +1,247 @@
+"""Send, wired: flags to sources, stamp, publisher and operation."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from functools import partial
+
+from diracmq_cli.core.ids import uuid7
+from diracmq_cli.core.message import Message, Receipt
+from diracmq_cli.core.model import ExchangeSpec
+from diracmq_cli.core.ports import Session, Source
+from diracmq_cli.core.stamp import Sender, stamp
+from diracmq_cli.core.values import FieldValue, Table
+from diracmq_cli.errors import UsageError
+from diracmq_cli.input import (
+    Descriptor,
+    EnvelopeSource,
+    FilesSource,
+    LineSource,
+    TextSource,
+    WholeSource,
+    standard_input,
+)
+from diracmq_cli.operations.overrides import Overrides
+from diracmq_cli.operations.send import SendRequest, SendSummary, send
+from diracmq_cli.wiring.console import Console
+from diracmq_cli.wiring.sender import sender_of
+from diracmq_cli.wiring.setup import Setup
+
+DEFAULT_TIMEOUT = 30.0
+"""Seconds for one message, and for a silence of the broker while many are sent."""
+
+
+class Framing(Enum):
+    """How input is cut into messages."""
+
+    WHOLE = auto()
+    LINES = auto()
+    RECORDS = auto()
+    ENVELOPES = auto()
+
+    @classmethod
+    def of(cls, *, lines: bool, null: bool, envelopes: bool) -> Framing:
+        """The framing that the flags ask for.
+
+        Raises:
+            UsageError: more than one is asked for.
+        """
+        chosen = [kind for kind, on in ((cls.LINES, lines), (cls.RECORDS, null), (cls.ENVELOPES, envelopes)) if on]
+        if len(chosen) > 1:
+            raise UsageError("--lines, --null and --from-json exclude each other")
+        return chosen[0] if chosen else cls.WHOLE
+
+    @property
+    def many(self) -> bool:
+        """Whether one input holds any number of messages."""
+        return self is not Framing.WHOLE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendOptions:
+    """The flags of ``send``; ``expiration`` in milliseconds, ``timeout`` in seconds."""
+
+    destination: str
+    text: str | None = None
+    files: tuple[str, ...] = ()
+    framing: Framing = Framing.WHOLE
+    routing_key: str | None = None
+    headers: Table = field(default_factory=dict)
+    type: str | None = None
+    content_type: str | None = None
+    priority: int | None = None
+    expiration: int | None = None
+    correlation_id: str | None = None
+    reply_to: str | None = None
+    message_id: str | None = None
+    anonymous: bool = False
+    timeout: float | None = None
+    receipts: bool = False
+
+    def check(self) -> None:
+        """Refuse flags that contradict each other.
+
+        Raises:
+            UsageError: they do.
+        """
+        if self.text is not None and (self.files or self.framing.many):
+            raise UsageError("-m is one message of its own: no FILE, --lines, --null or --from-json beside it")
+        if self.message_id is not None and (self.framing.many or len(self.files) > 1):
+            raise UsageError("--id names one message, and this sends many", hint="leave --id out: each gets its own")
+
+
+def header_table(flags: Sequence[str]) -> Table:
+    """Headers of ``-H NAME=VALUE`` (a string) and ``-H NAME:=JSON`` (a typed value, as envelopes have them).
+
+    Raises:
+        UsageError: neither form, or a value that is not JSON.
+    """
+    table: Table = {}
+    for flag in flags:
+        name, equals, value = flag.partition("=")
+        if not equals or not name.rstrip(":"):
+            raise UsageError(f"-H {flag}: write NAME=VALUE, or NAME:=JSON for a typed value")
+        table[name.removesuffix(":")] = _typed(flag, value) if name.endswith(":") else value
+    return table
+
+
+def _typed(flag: str, text: str) -> FieldValue:
+    import json
+
+    from diracmq_cli.core.jsonvalues import from_json
+
+    try:
+        return from_json(json.loads(text), f"-H {flag}")
+    except ValueError:
+        raise UsageError(
+            f"-H {flag}: {text!r} is not JSON", hint="a string needs its quotes: 'name:=\"text\"'"
+        ) from None
+
+
+def run_send(setup: Setup, options: SendOptions, console: Console) -> None:
+    """Send what the options name; returns when the broker has confirmed all of it.
+
+    Raises:
+        MQError: what went wrong; how far it came has then been said on stderr.
+    """
+    options.check()
+    source = _source(options)
+    target = setup.target(options.destination)
+    exchange = target.spec.name if isinstance(target.spec, ExchangeSpec) else target.spec.exchange
+    default_key = "" if isinstance(target.spec, ExchangeSpec) else target.spec.routing_key
+    connect_timeout = DEFAULT_TIMEOUT if options.timeout is None else options.timeout
+    started = time.monotonic()
+    session = setup.open(target.service, timeout=connect_timeout, wake_fd=console.stop.wake_fd)
+    summary = SendSummary()
+    try:
+        publisher = session.publisher()
+        send(
+            source,
+            publisher,
+            _Preparation(_overrides(options, default_key), _sender(setup, session, target.service.user, options)),
+            SendRequest(
+                exchange=exchange,
+                destination=str(target.spec.address),
+                timeout=_whole(options, started),
+                stall=DEFAULT_TIMEOUT,
+            ),
+            summary=summary,
+            on_receipts=_Receipts(console) if options.receipts else _ignore,
+            clock=time.monotonic,
+            stop=console.stop,
+        )
+    finally:
+        session.close()
+        console.writer.flush()
+        if options.framing.many or console.verbose:
+            console.talk.info(f"{target.spec.address}: {summary.text()}")
+    summary.check(str(target.spec.address))
+
+
+class _Preparation:
+    """Makes of a message what is published: flags over it, then the stamp."""
+
+    def __init__(self, overrides: Overrides, sender: Sender) -> None:
+        self._overrides, self._sender = overrides, sender
+
+    def __call__(self, message: Message) -> Message:
+        now = time.time()
+        return stamp(
+            self._overrides.apply(message),
+            self._sender,
+            message_id=uuid7(int(now * 1000), os.urandom(10)),
+            now=int(now),
+        )
+
+
+class _Receipts:
+    """Writes each receipt as a JSON line (``-j``)."""
+
+    def __init__(self, console: Console) -> None:
+        self._writer = console.writer
+
+    def __call__(self, receipts: Sequence[Receipt]) -> None:
+        import json
+
+        for receipt in receipts:
+            line = {"message_id": receipt.message_id, "outcome": receipt.outcome.value}
+            if receipt.reason is not None:
+                line["reason"] = receipt.reason
+            self._writer.write(json.dumps(line).encode() + b"\n")
+        self._writer.flush()
+
+
+def _ignore(_receipts: Sequence[Receipt]) -> None:
+    """Without ``-j`` nothing is written for a message that was confirmed."""
+
+
+def _source(options: SendOptions) -> Source:
+    """Where the messages come from; files are looked at now, and standard input only when nothing else is named."""
+    if options.text is not None:
+        return TextSource(options.text)
+    framing = _FRAMINGS[options.framing]
+    return FilesSource(options.files, framing) if options.files else framing(standard_input())
+
+
+_FRAMINGS: dict[Framing, Callable[[Descriptor], Source]] = {
+    Framing.WHOLE: WholeSource,
+    Framing.LINES: LineSource,
+    Framing.RECORDS: partial(LineSource, null=True),
+    Framing.ENVELOPES: EnvelopeSource,
+}
+
+
+def _overrides(options: SendOptions, default_routing_key: str) -> Overrides:
+    is_text = options.text is not None or options.framing is Framing.LINES
+    return Overrides(
+        routing_key=options.routing_key,
+        default_routing_key=default_routing_key,
+        default_content_type="text/plain" if is_text else None,
+        headers=options.headers,
+        type=options.type,
+        content_type=options.content_type,
+        priority=options.priority,
+        expiration=options.expiration,
+        correlation_id=options.correlation_id,
+        reply_to=options.reply_to,
+        message_id=options.message_id,
+    )
+
+
+def _sender(setup: Setup, session: Session, user: str | None, options: SendOptions) -> Sender:
+    sender = sender_of(setup, session, by_name=user is not None)
+    return sender.anonymous() if options.anonymous else sender
+
+
+def _whole(options: SendOptions, started: float) -> float | None:
+    """Seconds left for the whole, as ``--timeout`` says; one message has a limit even without."""
+    limit = options.timeout
+    if limit is None:
+        if options.framing.many:
+            return None
+        limit = DEFAULT_TIMEOUT
+    return max(0.0, limit - (time.monotonic() - started))
