@@ -1,0 +1,56 @@
+"""Get a number of messages (basic.get) to be looked at together and put back, or taken."""
+
+from __future__ import annotations
+
+from pika import spec
+from pika.amqp_object import Method
+
+from diracmq_cli.broker.channel import Content
+from diracmq_cli.broker.link import Link
+from diracmq_cli.broker.receiver import BaseReceiver
+from diracmq_cli.core.message import Delivery
+from diracmq_cli.core.model import QueueSpec
+
+_PIPELINED = 50
+"""Gets under way at a time: a get costs a round trip, so one by one would be slow from afar."""
+
+
+class Getter(BaseReceiver):
+    """Gets at most ``limit`` messages; ``receive`` answers None when the queue is empty."""
+
+    def __init__(
+        self, link: Link, queue: QueueSpec, timeout: float, server_version: tuple[int, ...], limit: int
+    ) -> None:
+        self._wanted = limit
+        self._under_way = 0
+        self._dry = False
+        super().__init__(link, queue, timeout, server_version)
+
+    @property
+    def _exhausted(self) -> bool:
+        return not self._arrived and not self._under_way and (self._dry or not self._wanted)
+
+    def receive(self, timeout: float | None) -> Delivery | None:
+        """See ``core.ports.Receiver``; each call after an empty queue asks anew."""
+        if not self._under_way:
+            self._dry = False
+        return super().receive(timeout)
+
+    def _more(self, *, patient: bool) -> None:  # noqa: ARG002  (a get is asked for in either case)
+        while not self._dry and self._under_way < min(_PIPELINED, self._wanted):
+            self._channel.send(spec.Basic.Get(queue=self._queue.name))
+            self._under_way += 1
+
+    def _halt(self) -> None:
+        self._channel.wait(lambda: not self._under_way)
+        self._channel.check()
+
+    def _on_content(self, content: Content) -> None:
+        self._under_way -= 1
+        self._wanted -= 1
+        super()._on_content(content)
+
+    def _on_method(self, method: Method) -> None:
+        if isinstance(method, spec.Basic.GetEmpty):
+            self._under_way -= 1
+            self._dry = True

@@ -1,0 +1,198 @@
+"""What all receivers share (port ``Receiver``): deliveries that have arrived, and those still to be settled."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import OrderedDict, deque
+
+from pika import spec
+from pika.amqp_object import Method
+
+from diracmq_cli.broker.channel import Channel, Content
+from diracmq_cli.broker.frames import text
+from diracmq_cli.broker.link import Link
+from diracmq_cli.broker.waiting import Deadline
+from diracmq_cli.core.message import Delivery, Message
+from diracmq_cli.core.model import QueueSpec, QueueType
+from diracmq_cli.core.properties import decode_properties
+
+_NACK_KEEPS_ORDER = (4, 3)
+"""RabbitMQ from which a quorum queue takes nacked messages back in order, and without counting them as failures."""
+
+
+class BaseReceiver(ABC):
+    """Deliveries of ``queue``, in order.
+
+    Delivery tags that leave here go on counting when a channel is reopened (the broker's start at 1 again), so that a
+    late settlement can never hit another message.
+    """
+
+    def __init__(self, link: Link, queue: QueueSpec, timeout: float, server_version: tuple[int, ...]) -> None:
+        self._link = link
+        self._queue = queue
+        self._timeout = timeout
+        self._server_version = server_version
+        self._arrived: deque[Delivery] = deque()
+        self._unsettled: OrderedDict[int, int] = OrderedDict()  # tag -> the consumer (its number) that brought it
+        self._consumer = 0
+        self._tag = 0
+        self._tag_offset = 0
+        self._channel = self._open_channel()
+
+    # -- what the kinds of receivers differ in ---------------------------------------------------------------------
+
+    @abstractmethod
+    def _more(self, *, patient: bool) -> None:
+        """Ask the broker for more, without waiting, if it is due; ``patient`` when the caller is ready to wait."""
+
+    @abstractmethod
+    def _halt(self) -> None:
+        """Stop the flow of deliveries and wait until it has stopped."""
+
+    @property
+    def _exhausted(self) -> bool:
+        """True when nothing will come, whatever we wait for."""
+        return False
+
+    def _before_settling(self, tags: list[int]) -> None:  # noqa: B027  (only a limit makes settling a matter of order)
+        """Called before the settlement of ``tags`` is sent."""
+
+    def _on_method(self, method: Method) -> None:  # noqa: B027  (a stray answer concerns nobody)
+        """Take a method that is neither content nor an answer."""
+
+    # -- the port --------------------------------------------------------------------------------------------------
+
+    def receive(self, timeout: float | None) -> Delivery | None:
+        """See ``core.ports.Receiver``."""
+        deadline = Deadline(timeout)
+        if self._exhausted:
+            return None
+        if self._arrived:
+            self._link.breathe()
+        else:
+            patient = timeout != 0
+            self._more(patient=patient)
+            self._link.wait(lambda: self._has_news(patient), deadline, heed_wake=True)
+        self._channel.check()
+        return self._hand_out()
+
+    def _has_news(self, patient: bool) -> bool:
+        if self._arrived or self._exhausted or self._channel.closed is not None:
+            return True
+        self._more(patient=patient)
+        return False
+
+    def _hand_out(self) -> Delivery | None:
+        return self._arrived.popleft() if self._arrived else None
+
+    def turn(self, timeout: float | None, fd: int | None = None) -> bool:
+        """See ``core.ports.Receiver``."""
+        readable = self._link.wait(lambda: self._channel.closed is not None, Deadline(timeout), fd=fd, heed_wake=True)
+        self._channel.check()
+        return readable
+
+    def ack(self, delivery: Delivery) -> None:
+        """See ``core.ports.Receiver``."""
+        tags = []
+        for tag in self._unsettled:
+            if tag > delivery.delivery_tag:
+                break
+            tags.append(tag)
+        if tags:
+            self._settle(tags, spec.Basic.Ack(tags[-1] - self._tag_offset, multiple=True))
+
+    def requeue(self, delivery: Delivery) -> None:
+        """See ``core.ports.Receiver``."""
+        tag = delivery.delivery_tag
+        if tag in self._unsettled:
+            self._settle([tag], spec.Basic.Nack(tag - self._tag_offset, multiple=False, requeue=True))
+
+    def reject(self, delivery: Delivery) -> None:
+        """See ``core.ports.Receiver``."""
+        tag = delivery.delivery_tag
+        if tag in self._unsettled:
+            self._settle([tag], spec.Basic.Reject(tag - self._tag_offset, requeue=False))
+
+    def _settle(self, tags: list[int], method: Method) -> None:
+        self._before_settling(tags)
+        self._channel.send(method)
+        for tag in tags:
+            del self._unsettled[tag]
+        self._link.flush()
+
+    def put_back(self) -> None:
+        """See ``core.ports.Receiver``.
+
+        A classic queue, and a quorum queue from RabbitMQ 4.3 on, take messages back in order by one nack of all; an
+        older quorum queue would put them at its tail, but keeps their order when the channel is closed.
+        """
+        self._halt()
+        self._arrived.clear()
+        if not self._unsettled:
+            return
+        if self._queue.type is QueueType.QUORUM and self._server_version < _NACK_KEEPS_ORDER:
+            self._channel.close()
+            self._channel = self._open_channel()
+        else:
+            last = next(reversed(self._unsettled))
+            self._channel.send(spec.Basic.Nack(last - self._tag_offset, multiple=True, requeue=True))
+            self._count_ready(self._channel)  # answered by the queue, so after it has taken them back
+        self._unsettled.clear()
+
+    def ready_count(self) -> int:
+        """See ``core.ports.Receiver``; asked on a channel of its own, because a refusal costs the channel.
+
+        Raises:
+            PermissionDenied: we may not look (RabbitMQ 4.3 and later).
+        """
+        channel = Channel(
+            self._link, self._what, on_content=lambda _: None, on_method=lambda _: None, timeout=self._timeout
+        )
+        count = self._count_ready(channel)
+        channel.close()
+        return count
+
+    def close(self) -> None:
+        """See ``core.ports.Receiver``."""
+        self._link.shut()
+
+    # -- inside ----------------------------------------------------------------------------------------------------
+
+    @property
+    def _what(self) -> str:
+        return f"queue {self._queue.name} on {self._queue.service.name}"
+
+    def _open_channel(self) -> Channel:
+        self._tag_offset = self._tag
+        return Channel(
+            self._link, self._what, on_content=self._on_content, on_method=self._on_method, timeout=self._timeout
+        )
+
+    def _count_ready(self, channel: Channel) -> int:
+        declare = spec.Queue.Declare(queue=self._queue.name, passive=True, arguments={})
+        return int(channel.call(declare, spec.Queue.DeclareOk).message_count)
+
+    def _on_content(self, content: Content) -> None:
+        method = content.method
+        if not isinstance(method, spec.Basic.Deliver | spec.Basic.GetOk):
+            return
+        header = decode_properties(content.properties)
+        self._tag = method.delivery_tag + self._tag_offset
+        self._unsettled[self._tag] = self._consumer
+        self._arrived.append(
+            Delivery(
+                message=Message(
+                    body=content.body,
+                    properties=header.properties,
+                    headers=header.headers,
+                    routing_key=text(method.routing_key),
+                ),
+                service=self._queue.service.name,
+                queue=self._queue.name,
+                exchange=text(method.exchange),
+                delivery_tag=self._tag,
+                redelivered=method.redelivered,
+                defect=header.defect,
+                raw_headers=header.raw_headers,
+            )
+        )

@@ -1,0 +1,57 @@
+"""Deadlines, and waiting for one descriptor while a connection is being made."""
+
+from __future__ import annotations
+
+import math
+import os
+import select
+import time
+
+from diracmq_cli.errors import BrokerUnreachable
+
+
+class Interrupted(BrokerUnreachable):
+    """A stop was asked for while we were connecting."""
+
+
+class Deadline:
+    """A moment on the monotonic clock; ``Deadline(None)`` never comes."""
+
+    __slots__ = ("_at",)
+
+    def __init__(self, seconds: float | None) -> None:
+        self._at = math.inf if seconds is None else time.monotonic() + seconds
+
+    @property
+    def remaining(self) -> float:
+        """Seconds until then, at least 0; infinite when it never comes."""
+        return max(0.0, self._at - time.monotonic())
+
+
+def milliseconds(seconds: float) -> int | None:
+    """A time as ``poll`` takes it: rounded up, so that a deadline has passed when it returns; None for ever."""
+    return None if seconds == math.inf else math.ceil(seconds * 1000)
+
+
+def wait_for(fd: int, events: int, deadline: Deadline, wake_fd: int | None) -> None:
+    """Wait until ``fd`` is ready for ``events`` (``select.POLLIN``, ``POLLOUT``).
+
+    Raises:
+        TimeoutError: the deadline passed first.
+        Interrupted: ``wake_fd`` became readable.
+    """
+    poll = select.poll()
+    poll.register(fd, events)
+    if wake_fd is not None:
+        poll.register(wake_fd, select.POLLIN)
+    ready = dict(poll.poll(milliseconds(deadline.remaining)))
+    if wake_fd is not None and wake_fd in ready:
+        drain(wake_fd)
+        raise Interrupted("stopped while connecting")
+    if fd not in ready:
+        raise TimeoutError("no answer in time")
+
+
+def drain(wake_fd: int) -> None:
+    """Take what signals have written into the pipe (``signal.set_wakeup_fd``)."""
+    os.read(wake_fd, 4096)
