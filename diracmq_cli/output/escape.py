@@ -1,8 +1,16 @@
 r"""Make what somebody else wrote harmless to read: every character that acts, hides or reorders becomes visible.
 
-The notation is that of C and Python: ``\n \r \t``, ``\x1b`` for C0 and DEL, ``\u009b`` and ``\U000e0041`` for
-characters beyond, ``\xff`` for an octet that is not UTF-8. A backslash is doubled, so what is shown can be read back in
-one way only: a body cannot write an escape that we did not make. Nothing in here is markup of any kind.
+=============  =====================================================================================
+``\\``         a backslash
+``\n \r \t``   these
+``\x1b``       another control character of ASCII
+``\u009b``     a hidden character beyond ASCII, ``\U000e0041`` beyond U+FFFF
+``\377``       in octal: an octet that is not UTF-8
+=============  =====================================================================================
+
+So each text is shown in one way and each way means one text: a body cannot write an escape that we did not make. One
+backslash is not doubled: that of ``\xC3``, upper case and from 80 up, because the one-line form of DNs has such, and
+a DN that is shown must be one that can be copied. No escape of ours looks like that. Nothing in here is markup.
 """
 
 from __future__ import annotations
@@ -41,7 +49,7 @@ def _escape(code: int) -> str:
     if code < 0x80:
         return {9: "\\t", 10: "\\n", 13: "\\r", 92: "\\\\"}.get(code) or f"\\x{code:02x}"
     if 0xDC80 <= code <= 0xDCFF:  # an octet that was no UTF-8 (surrogateescape)
-        return f"\\x{code - 0xDC00:02x}"
+        return f"\\{code - 0xDC00:03o}"
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
@@ -59,32 +67,25 @@ _ESCAPES = _Escapes()
 
 
 def visible(text: str) -> str:
-    r"""Show ``text`` on one line: hidden characters and backslashes become escapes, newlines included."""
-    if text.isascii():
-        return text if text.isprintable() and "\\" not in text else text.translate(_ESCAPES)
-    shown = text.translate(_ESCAPES)
-    return shown if max(shown) < _FIRST_MARK else _tame_marks(shown)
+    """Show ``text`` on one line: hidden characters and backslashes become escapes, newlines included."""
+    if "\\" in text:
+        parts = _DN_ESCAPE.split(text)
+        shown = "".join([part if index % 2 else part.translate(_ESCAPES) for index, part in enumerate(parts)])
+    elif text.isascii() and text.isprintable():
+        return text
+    else:
+        shown = text.translate(_ESCAPES)
+    return shown if shown.isascii() or max(shown) < _FIRST_MARK else _tame_marks(shown)
 
 
 def visible_octets(octets: bytes) -> str:
-    r"""Show octets as ``visible`` shows text; those that are not UTF-8 become ``\xff``."""
+    """Show octets as ``visible`` shows text; those that are not UTF-8 become octal escapes."""
     return visible(octets.decode("utf-8", "surrogateescape"))
 
 
 def visible_value(text: Text) -> str:
     """Show a string of AMQP, whether or not it is UTF-8."""
     return visible_octets(text.octets) if isinstance(text, OpaqueString) else visible(text)
-
-
-def visible_dn(text: str) -> str:
-    r"""Show a DN, or a sentence of ours that may name one: as ``visible``, but the DN's own ``\xC3`` stays as it is.
-
-    Nothing becomes ambiguous: no escape of ours has that form (upper case, 80 or above, in a text that is UTF-8).
-    """
-    if "\\" not in text:
-        return visible(text)
-    parts = _DN_ESCAPE.split(text)
-    return "".join(part if index % 2 else visible(part) for index, part in enumerate(parts))
 
 
 def _tame_marks(text: str) -> str:

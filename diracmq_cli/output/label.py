@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from diracmq_cli.core.model import OriginLevel
 from diracmq_cli.core.verdict import Verdict
-from diracmq_cli.output.escape import visible, visible_dn
+from diracmq_cli.output.escape import visible
 
 ABSENT = "-"
 """Shown for what a message does not have."""
@@ -24,7 +24,7 @@ def verdict_label(verdict: Verdict, *, plain: bool = False) -> str:
     """
     if verdict.level is not None:
         return (_PLAIN_LABELS if plain else _LABELS)[verdict.level]
-    return f"{'!' if plain else '✗'} {visible_dn(verdict.reason or 'no reason given')}"
+    return f"{'!' if plain else '✗'} {visible(verdict.reason or 'no reason given')}"
 
 
 def verdict_style(verdict: Verdict) -> str:
@@ -35,5 +35,5 @@ def verdict_style(verdict: Verdict) -> str:
 def who(verdict: Verdict) -> str:
     """The person's DN, ``server NAME``, or ``-``; how far to believe it, the verdict says."""
     if verdict.dn is not None:
-        return visible_dn(verdict.dn)
+        return visible(verdict.dn)
     return ABSENT if verdict.user is None else f"server {visible(verdict.user)}"
