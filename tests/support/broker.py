@@ -1,0 +1,210 @@
+"""One real RabbitMQ for the tests: the product's devbroker, and clients of it that share no code with the product."""
+
+from __future__ import annotations
+
+import base64
+import os
+import shutil
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pika
+
+from diracmq_cli import devbroker
+from diracmq_cli.admin.installation import find_rabbitmq
+from diracmq_cli.devbroker.account import broker_account
+from diracmq_cli.devbroker.node import Node
+
+SCRIPTS = Path(sys.executable).parent
+VHOST = "dirac"
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """What a command left; ``raw`` is its standard output as it came."""
+
+    status: int
+    stdout: str
+    stderr: str
+    raw: bytes
+
+
+class Broker:
+    """A running devbroker. Roles are ``user``, ``pilot``, ``stranger`` and ``operator``."""
+
+    def __init__(self, directory: Path, home: Path) -> None:
+        self.directory = directory
+        self.home = home
+        self.layout = devbroker.Layout(directory)
+
+    @property
+    def port(self) -> int:
+        """AMQP over TLS on localhost."""
+        return devbroker.status(self.directory).ports.amqps
+
+    @property
+    def pid(self) -> int | None:
+        return devbroker.status(self.directory).pid
+
+    def dn(self, role: str) -> str:
+        return devbroker.PEOPLE[devbroker.Role(role)].dn
+
+    def env(self, role: str = "user", **more: str) -> dict[str, str]:
+        """A whole environment for a subprocess: nothing of the caller's leaks in."""
+        ours = devbroker.environment(self.directory, devbroker.Role(role))
+        path = os.pathsep.join([str(SCRIPTS), "/usr/local/bin", "/usr/bin", "/bin"])
+        return {**ours, "PATH": path, "HOME": str(self.home), "LANG": "C.UTF-8", **more}
+
+    def command(
+        self,
+        argv: Sequence[str],
+        role: str = "user",
+        input: bytes | str | None = None,  # noqa: A002 - as subprocess.run calls it
+        timeout: float = 60,
+        **more: str,
+    ) -> Completed:
+        """Run one of the package's commands as ``role``; ``more`` are further environment variables."""
+        program = SCRIPTS / argv[0]
+        text = input.encode() if isinstance(input, str) else input
+        done = subprocess.run(
+            [str(program) if program.exists() else argv[0], *argv[1:]],
+            **({"stdin": subprocess.DEVNULL} if text is None else {"input": text}),
+            capture_output=True,
+            timeout=timeout,
+            env=self.env(role, **more),
+            cwd=self.home,
+            check=False,
+        )
+        stdout, stderr = (stream.decode(errors="backslashreplace") for stream in (done.stdout, done.stderr))
+        return Completed(done.returncode, stdout, stderr, done.stdout)
+
+    def context(self, credential: Path | str, key: Path | str | None = None) -> ssl.SSLContext:
+        """TLS with any credential, as an independent client would have it."""
+        context = ssl.create_default_context(capath=str(self.layout.certificates))
+        context.load_cert_chain(str(credential), None if key is None else str(key))
+        return context
+
+    def client(
+        self, role: str = "user", *, credential: Path | str | None = None, key: Path | None = None, **parameters: Any
+    ) -> pika.BlockingConnection:
+        """An independent client: pika's own connection, SASL EXTERNAL with the role's proxy or another credential."""
+        context = self.context(credential or self.layout.proxy(devbroker.Role(role)), key)
+        defaults: dict[str, Any] = {
+            "virtual_host": VHOST,
+            "credentials": pika.credentials.ExternalCredentials(),
+            "heartbeat": 0,
+            "socket_timeout": 10,
+            "blocked_connection_timeout": 30,
+        }
+        options = pika.SSLOptions(context, "localhost")
+        return pika.BlockingConnection(
+            pika.ConnectionParameters("localhost", self.port, ssl_options=options, **(defaults | parameters))
+        )
+
+    @contextmanager
+    def channel(self, role: str = "user", **parameters: Any) -> Iterator[Any]:
+        """A confirming channel of such a client, closed afterwards."""
+        connection = self.client(role, **parameters)
+        try:
+            channel = connection.channel()
+            channel.confirm_delivery()
+            yield channel
+        finally:
+            if connection.is_open:
+                connection.close()
+
+    def count(self, queue: str) -> int:
+        """Messages ready in a queue."""
+        with self.channel("operator") as channel:
+            return int(channel.queue_declare(queue, passive=True).method.message_count)
+
+    def wait_count(self, queue: str, wanted: int, timeout: float = 5) -> None:
+        """Wait until so many are ready: quorum queues and streams count a little later than they confirm."""
+        deadline = time.monotonic() + timeout
+        while (count := self.count(queue)) != wanted:
+            assert time.monotonic() < deadline, f"{queue} holds {count} messages, not {wanted}"
+            time.sleep(0.05)
+
+    def purge(self, *queues: str) -> None:
+        with self.channel("operator") as channel:
+            for queue in queues:
+                channel.queue_purge(queue)
+
+    def eval(self, erlang: str) -> str:
+        """Evaluate Erlang in the broker and return the value as ``~tp`` prints it.
+
+        By erl_call, which answers in milliseconds where rabbitmqctl takes a second.
+        """
+        # erl_call reads Latin-1, so other characters go as Erlang's string escapes.
+        expression = "".join(c if c.isascii() else f"\\x{{{ord(c):X}}}" for c in erlang.strip().rstrip("."))
+        shown = f'base64:encode_to_string(unicode:characters_to_binary(io_lib:format("~tp", [begin {expression} end])))'
+        state = devbroker.status(self.directory)
+        cookie = (self.node.var / ".erlang.cookie").read_text()
+        done = subprocess.run(
+            ["erl_call", "-sname", state.node, "-c", cookie, "-e"],
+            input=f"{shown}.\n",
+            capture_output=True,
+            text=True,
+            env={"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "ERL_EPMD_PORT": str(state.ports.epmd)},
+            timeout=60,
+            check=True,
+        )
+        answer = done.stdout.strip()
+        if not answer.startswith('{ok, "'):
+            raise AssertionError(f"{erlang}: {answer} {done.stderr}")
+        return base64.b64decode(answer[len('{ok, "') : -2]).decode()
+
+    def ctl(self, *arguments: str) -> str:
+        """Run rabbitmqctl (a second each)."""
+        state, account = devbroker.status(self.directory), self.node.account
+        done = subprocess.run(
+            [str(self.node.installation.control), "--quiet", *arguments],
+            capture_output=True,
+            text=True,
+            env=self.node.environment(state),
+            cwd="/",
+            user=None if account.is_caller else account.uid,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    @property
+    def node(self) -> Node:
+        return Node(self.layout, find_rabbitmq(), broker_account())
+
+    @property
+    def log(self) -> str:
+        """The broker's log so far."""
+        return self.node.log(devbroker.status(self.directory)).read_text(errors="replace")
+
+    def kill(self) -> None:
+        devbroker.kill(self.directory)
+
+    def start(self) -> None:
+        devbroker.start(self.directory)
+
+
+@contextmanager
+def running_broker() -> Iterator[Broker]:
+    """A devbroker in a new directory, ended and removed whatever happens inside."""
+    directory = Path(tempfile.mkdtemp(prefix="dirac-mq-broker-"))
+    home = Path(tempfile.mkdtemp(prefix="dirac-mq-home-"))
+    try:
+        devbroker.up(directory)
+        yield Broker(directory, home)
+    finally:
+        try:
+            devbroker.down(directory, purge=True)
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)
+            shutil.rmtree(home, ignore_errors=True)

@@ -1,0 +1,93 @@
+"""Queues for one test: laid out and granted by the product's own code, removed afterwards."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+from pathlib import Path
+
+from support.broker import Broker
+
+from diracmq_cli import devbroker
+from diracmq_cli.admin.definitions import User, definitions
+from diracmq_cli.admin.permissions import grants
+from diracmq_cli.admin.topology import lay_out, on_broker
+from diracmq_cli.config import LocalSources, load_configuration, read_messaging, read_registry
+
+_RIGHTS = {
+    "Publishers": "group:dirac_user, group:dirac_pilot",
+    "Consumers": "group:dirac_user",
+    "Watchers": "group:dirac_user",
+}
+_numbers = itertools.count(1)
+_files: list[Path] = []
+"""The CFG files of all queues that are there now: rights are set as a whole."""
+
+
+class QueueFactory:
+    """Call it for a queue: ``make_queue(type="quorum", DeliveryLimit=3) -> (name, cfg)``.
+
+    Options are the CS's own, ``None`` leaves one out; user may publish, consume and watch, pilot may publish. ``cfg``
+    is the value for ``--cfg`` (beside the devbroker's own CFG) and knows every queue that this factory has made.
+    """
+
+    def __init__(self, broker: Broker, directory: Path) -> None:
+        self._broker = broker
+        self._directory = directory
+        self._sections: list[str] = []
+        self._names: list[str] = []
+
+    def __call__(
+        self,
+        type: str = "classic",  # noqa: A002 - as the option is called
+        name: str | None = None,
+        **options: str | int | None,
+    ) -> tuple[str, Path]:
+        name = name or f"test-{next(_numbers)}.{type}"
+        lines = {"Type": type, **_RIGHTS, **options}
+        body = "\n".join(f"{option} = {value}" for option, value in lines.items() if value is not None)
+        self._names.append(name)
+        self._sections.append(f"{name}\n{{\n{body}\n}}")
+        cfg = self._directory / f"queues-{len(self._names)}.cfg"
+        cfg.write_text(_nest("Resources/MQServices/dev/Queues", "\n".join(self._sections)))
+        _files.append(cfg)
+        self.apply()
+        return name, cfg
+
+    def apply(self) -> None:
+        """Put every queue and right on the broker; needed again after a start, which sets the rights of its CFG."""
+        _import(self._broker, [self._broker.layout.cfg, *_files])
+
+    def remove(self) -> None:
+        """Delete the queues and their exchanges."""
+        mine = [file for file in _files if file.parent == self._directory]
+        for file in mine:
+            _files.remove(file)
+        if not self._broker.pid:
+            return
+        with self._broker.channel("operator") as channel:
+            for name in self._names:
+                channel.queue_delete(name)
+                channel.exchange_delete(f"{name}.x")
+                channel.exchange_delete(f"{name}.tap")
+
+
+def _nest(path: str, body: str) -> str:
+    for section in reversed(path.split("/")):
+        body = f"{section}\n{{\n{body}\n}}"
+    return body + "\n"
+
+
+def _import(broker: Broker, files: list[Path]) -> None:
+    sources = LocalSources(cfg_files=tuple(map(str, files)), environment={"DIRAC_ROOT_PATH": str(broker.directory)})
+    configuration = load_configuration(sources)
+    model = read_messaging(configuration)
+    for _, error in model.refused:
+        raise error
+    model = on_broker(model, next(service for service in model.services if service.name == "dev"))
+    operator = devbroker.PEOPLE[devbroker.Role.OPERATOR].dn
+    given = [grant for grant in grants(model, read_registry(configuration)) if grant.user != operator]
+    users = [User(name) for name in sorted({grant.user for grant in given})]
+    text = base64.b64encode(definitions(lay_out(model), users, given).encode()).decode()
+    answer = broker.eval(f'rabbit_definitions:import_raw(base64:decode("{text}"))')
+    assert answer.startswith("{ok,") or answer == "ok", answer
