@@ -24,6 +24,9 @@ from diracmq_cli.version import __version__
 _FAIR_SHARE = 3.0
 """Seconds that an address gets at least while others wait: less would give up on a slow but good one."""
 
+_ANSWER = 3.0
+"""Seconds that an answer of a connected broker may take at least."""
+
 _FINAL = (CredentialError, PermissionDenied, ConfigError)
 """A broker that judged us: its fellows of the same service would say the same."""
 
@@ -48,7 +51,8 @@ def connect(
         context: TLS settings with our certificate, if any; None for plaintext, which only loopback may see.
         login: the end entity's DN (SASL EXTERNAL; the handshake proves it), or a server's login with a password.
         password: for SASL PLAIN; None for EXTERNAL.
-        timeout: seconds for everything: names, addresses, TLS, login. Later waits for an answer get as much each.
+        timeout: seconds for everything: names, addresses, TLS, login. Later, each answer may take as long (at least
+            a few seconds: giving back what is held must not fail because the time for taking was short).
         wake_fd: read end of a pipe that signals write to (``signal.set_wakeup_fd``).
         heartbeat: seconds; a broker that is silent for longer counts as lost.
         client_name: what the broker's operator sees as the connection's name.
@@ -88,7 +92,7 @@ def connect(
         except MQError as error:
             failures.append((str(endpoint), error))
         else:
-            return BrokerSession(link, endpoint, timeout)
+            return BrokerSession(link, endpoint, max(timeout, _ANSWER))
     raise _summary(service, failures, resolution.failures)
 
 

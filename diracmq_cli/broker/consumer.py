@@ -16,7 +16,6 @@ from pika.amqp_object import Method
 from diracmq_cli.broker.channel import Answer, Content
 from diracmq_cli.broker.link import Link
 from diracmq_cli.broker.receiver import BaseReceiver
-from diracmq_cli.core.message import Delivery
 from diracmq_cli.core.model import QueueSpec
 from diracmq_cli.errors import UnknownDestination
 
@@ -39,8 +38,7 @@ class Consumer(BaseReceiver):
     ) -> None:
         self._limit = limit
         self._prefetch = prefetch
-        self._received = 0
-        self._handed_out = 0
+        self._taken = 0
         self._running = False
         self._cancel: Answer | None = None
         self._cancelled_by_broker = False
@@ -50,14 +48,13 @@ class Consumer(BaseReceiver):
         super().__init__(link, queue, timeout, server_version)
 
     @property
-    def _exhausted(self) -> bool:
-        return self._limit is not None and self._handed_out >= self._limit
+    def _wanted(self) -> int | None:
+        """How many more may be handed to us: what was given back is wanted again."""
+        return None if self._limit is None else self._limit - self._taken - len(self._unsettled)
 
-    def _hand_out(self) -> Delivery | None:
-        delivery = super()._hand_out()
-        if delivery is not None:
-            self._handed_out += 1
-        return delivery
+    @property
+    def _exhausted(self) -> bool:
+        return self._wanted == 0 and not self._arrived
 
     def _more(self, *, patient: bool) -> None:
         self._notice_cancel()
@@ -71,7 +68,7 @@ class Consumer(BaseReceiver):
             self._ask_cancel()
 
     def _start(self) -> None:
-        wanted = None if self._limit is None else self._limit - self._received
+        wanted = self._wanted
         if wanted == 0:
             return
         self._window = self._prefetch if wanted is None else max(1, min(self._prefetch, wanted // 2))
@@ -102,22 +99,18 @@ class Consumer(BaseReceiver):
         self._channel.result(cancel)
         self._notice_cancel()
 
-    def put_back(self) -> None:
-        """See ``core.ports.Receiver``; what had arrived and was never handed out does not count as taken."""
-        self._halt()
-        self._received -= len(self._arrived)
-        super().put_back()
-
-    def _before_settling(self, tags: list[int]) -> None:
-        count = sum(self._unsettled[tag] == self._consumer for tag in tags)
-        if self._running and self._budget is not None and count > self._budget:
-            self._halt()
-        elif self._budget is not None:
-            self._budget -= count
-        self._held -= count
+    def _settle(self, tags: list[int], method: Method) -> None:
+        own = sum(self._unsettled[tag] == self._consumer for tag in tags)
+        if self._running and self._budget is not None:
+            if own > self._budget:
+                self._halt()
+            self._budget -= own
+        super()._settle(tags, method)
+        self._held -= own
+        if not isinstance(method, spec.Basic.Nack):
+            self._taken += len(tags)
 
     def _on_content(self, content: Content) -> None:
-        self._received += 1
         self._held += 1
         super()._on_content(content)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from abc import ABC, abstractmethod
 from collections import OrderedDict, deque
 
@@ -15,6 +16,7 @@ from diracmq_cli.broker.waiting import Deadline
 from diracmq_cli.core.message import Delivery, Message
 from diracmq_cli.core.model import QueueSpec, QueueType
 from diracmq_cli.core.properties import decode_properties
+from diracmq_cli.errors import UnknownDestination
 
 _NACK_KEEPS_ORDER = (4, 3)
 """RabbitMQ from which a quorum queue takes nacked messages back in order, and without counting them as failures."""
@@ -53,9 +55,6 @@ class BaseReceiver(ABC):
     def _exhausted(self) -> bool:
         """True when nothing will come, whatever we wait for."""
         return False
-
-    def _before_settling(self, tags: list[int]) -> None:  # noqa: B027  (only a limit makes settling a matter of order)
-        """Called before the settlement of ``tags`` is sent."""
 
     def _on_method(self, method: Method) -> None:  # noqa: B027  (a stray answer concerns nobody)
         """Take a method that is neither content nor an answer."""
@@ -114,7 +113,6 @@ class BaseReceiver(ABC):
             self._settle([tag], spec.Basic.Reject(tag - self._tag_offset, requeue=False))
 
     def _settle(self, tags: list[int], method: Method) -> None:
-        self._before_settling(tags)
         self._channel.send(method)
         for tag in tags:
             del self._unsettled[tag]
@@ -124,10 +122,17 @@ class BaseReceiver(ABC):
         """See ``core.ports.Receiver``.
 
         A classic queue, and a quorum queue from RabbitMQ 4.3 on, take messages back in order by one nack of all; an
-        older quorum queue would put them at its tail, but keeps their order when the channel is closed.
+        older quorum queue would put them at its tail, but keeps their order when the channel is closed. Where the
+        connection or the channel has ended, the broker has taken everything back already.
         """
-        self._halt()
+        if self._link.ending is None and self._channel.closed is None:
+            self._halt()
+            with contextlib.suppress(UnknownDestination):  # the queue was deleted, its messages with it
+                self._return_unsettled()
         self._arrived.clear()
+        self._unsettled.clear()
+
+    def _return_unsettled(self) -> None:
         if not self._unsettled:
             return
         if self._queue.type is QueueType.QUORUM and self._server_version < _NACK_KEEPS_ORDER:
@@ -136,21 +141,14 @@ class BaseReceiver(ABC):
         else:
             last = next(reversed(self._unsettled))
             self._channel.send(spec.Basic.Nack(last - self._tag_offset, multiple=True, requeue=True))
-            self._count_ready(self._channel)  # answered by the queue, so after it has taken them back
-        self._unsettled.clear()
+            self._count_ready()  # answered by the queue, so after it has taken them back
 
     def ready_count(self) -> int:
-        """See ``core.ports.Receiver``; asked on a channel of its own, because a refusal costs the channel.
+        """See ``core.ports.Receiver``; what has arrived here and was not yet received counts too.
 
-        Raises:
-            PermissionDenied: we may not look (RabbitMQ 4.3 and later).
+        Else a queue that is being emptied would look empty while its last messages are on their way to us.
         """
-        channel = Channel(
-            self._link, self._what, on_content=lambda _: None, on_method=lambda _: None, timeout=self._timeout
-        )
-        count = self._count_ready(channel)
-        channel.close()
-        return count
+        return self._count_ready() + len(self._arrived)
 
     def close(self) -> None:
         """See ``core.ports.Receiver``."""
@@ -168,9 +166,9 @@ class BaseReceiver(ABC):
             self._link, self._what, on_content=self._on_content, on_method=self._on_method, timeout=self._timeout
         )
 
-    def _count_ready(self, channel: Channel) -> int:
+    def _count_ready(self) -> int:
         declare = spec.Queue.Declare(queue=self._queue.name, passive=True, arguments={})
-        return int(channel.call(declare, spec.Queue.DeclareOk).message_count)
+        return int(self._channel.call(declare, spec.Queue.DeclareOk).message_count)
 
     def _on_content(self, content: Content) -> None:
         method = content.method
