@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?")
+_DURATION = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?)\s*(ms|s|m|h|d)?")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kKmMgGtT])?(?:[iI]?[bB])?")
+_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?)\s*([kKmMgGtT])?(?:[iI]?[bB])?")
 _FACTOR = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
 
 
@@ -24,7 +24,7 @@ def parse_duration(text: str) -> float:
 
 def format_duration(seconds: float) -> str:
     """``seconds`` in the largest unit that keeps it readable, such as ``11h 58m``."""
-    if seconds < 1:
+    if round(seconds * 1000) < 1000:
         return f"{round(seconds * 1000)}ms"
     whole = round(seconds)
     units = [("d", 86400), ("h", 3600), ("m", 60), ("s", 1)]

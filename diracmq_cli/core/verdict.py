@@ -113,6 +113,6 @@ def _wrong_death(death: FieldValue, route: Route) -> str | None:
     queue, exchange = death.get("queue"), death.get("exchange")
     if not isinstance(queue, str) or queue not in route.feeds:
         return f"died in {queue!s}, whose dead letters do not lead here"
-    if exchange not in route.feeds[queue]:
+    if not isinstance(exchange, str) or exchange not in route.feeds[queue]:
         return f"reached {queue} through exchange {exchange!s}, which does not feed it"
     return None
