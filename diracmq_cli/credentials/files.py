@@ -56,18 +56,17 @@ def read_file(path: str, what: str, hint: str) -> SmallFile:
     try:
         # A FIFO would block an ordinary open for ever.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise CredentialError(f"{what}: {path} is not a regular file", hint=hint)
+            octets = os.read(descriptor, _LARGEST + 1)  # all of a regular file, up to the bound
+        finally:
+            os.close(descriptor)
     except FileNotFoundError:
         raise CredentialError(f"{what}: {path} does not exist", hint=hint) from None
     except (OSError, ValueError) as error:
         raise CredentialError(f"{what}: {path} cannot be read ({_reason(error)})", hint=hint) from error
-    with os.fdopen(descriptor, "rb", closefd=True) as stream:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise CredentialError(f"{what}: {path} is not a regular file", hint=hint)
-        try:
-            octets = stream.read(_LARGEST + 1)
-        except OSError as error:
-            raise CredentialError(f"{what}: {path} cannot be read ({_reason(error)})", hint=hint) from error
     if len(octets) > _LARGEST:
         raise CredentialError(f"{what}: {path} is larger than any credential (over 1 MiB)", hint=hint)
     return SmallFile(octets, stat.S_IMODE(status.st_mode))

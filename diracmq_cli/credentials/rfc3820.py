@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from itertools import pairwise
 
 from diracmq_cli.credentials import der
 from diracmq_cli.credentials.certificate import (
@@ -140,7 +141,7 @@ def proxy_path(chain: Sequence[Certificate]) -> ProxyPath:
 
 
 def _check_links(proxies: Sequence[Certificate], end_entity: Certificate) -> None:
-    for proxy, issuer in zip(proxies, [*proxies[1:], end_entity], strict=True):
+    for proxy, issuer in pairwise([*proxies, end_entity]):
         if proxy.issuer != issuer.subject:
             raise PathError(Fault.ISSUER_MISSING, proxy)
 
