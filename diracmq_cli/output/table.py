@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from json import dumps
 
 from diracmq_cli.core.model import QueueState
 from diracmq_cli.output.cells import Span, cells, fold
@@ -51,7 +51,7 @@ class QueueRow:
 
     def json(self) -> str:
         """One JSON object, in ASCII."""
-        return json.dumps({name: getattr(self, name) for name in COLUMNS}, separators=(",", ":"))
+        return dumps({name: getattr(self, name) for name in COLUMNS}, separators=(",", ":"))
 
     def texts(self) -> list[str]:
         """Every column as text, ``-`` for what is absent."""
@@ -62,13 +62,14 @@ class QueueRow:
 COLUMNS = tuple(field.name for field in fields(QueueRow))
 
 
-def print_rows(rows: Sequence[QueueRow], writer: Writer, look: Look, *, as_json: bool = False) -> None:
-    """Write the rows, under a heading unless as JSON, and flush.
+def print_queues(states: Sequence[QueueState], writer: Writer, look: Look, *, json: bool = False) -> None:
+    """Write one row per queue, under a heading unless as JSON, and flush.
 
     Raises:
         OutputError, BrokenPipeError: as ``Writer.flush``.
     """
-    if as_json:
+    rows = [QueueRow.of(state) for state in states]
+    if json:
         lines = [row.json() for row in rows]
     else:
         table = [[name.upper() for name in COLUMNS], *[row.texts() for row in rows]]
@@ -101,7 +102,10 @@ def _styled(table: list[list[str]]) -> list[list[Span]]:
     styles = [_STYLES.get(name, "") for name in COLUMNS]
     return [
         [Span(text, _HEADING_STYLE) for text in heading],
-        *[[Span(text, "" if text == ABSENT else style) for text, style in zip(row, styles, strict=True)] for row in rows],
+        *[
+            [Span(text, "" if text == ABSENT else style) for text, style in zip(row, styles, strict=True)]
+            for row in rows
+        ],
     ]
 
 

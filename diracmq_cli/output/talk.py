@@ -65,5 +65,5 @@ class Talk:
             word = f"\x1b[{_WARNING_STYLE}mwarning:\x1b[m " if self._look.color else "warning: "
         time_before = "" if self._look.is_terminal else time_to_json(int(self._clock())) + " "
         with suppress(OSError, ValueError):  # ValueError: it was closed
-            self._stream.write(f"{time_before}{self._program}: {word}{visible(text)}\n")
+            self._stream.write(f"{time_before}{self._program}: {word}{self._look.carried(visible(text))}\n")
             self._stream.flush()
