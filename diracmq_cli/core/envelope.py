@@ -14,6 +14,7 @@ from diracmq_cli.core.jsonvalues import (
     Json,
     base64_of,
     checked,
+    inside,
     octets_from_json,
     table_from_json,
     table_to_json,
@@ -141,7 +142,7 @@ def _parse(line: str | bytes) -> Json:
     except UnicodeDecodeError:
         raise DataError("the envelope is not UTF-8") from None
     except json.JSONDecodeError as error:
-        raise DataError(f"the envelope is not JSON: {error.msg} at character {error.pos + 1}".lower()) from None
+        raise DataError(f"the envelope is not JSON: {error.msg.lower()} at character {error.pos + 1}") from None
     except RecursionError:
         raise DataError("the envelope is nested too deep") from None
     except ValueError:  # an integer of more than 4300 digits
@@ -196,7 +197,7 @@ def _properties(document: dict[str, Json]) -> Properties:
     texts: dict[str, Text] = {}
     numbers: dict[str, int] = {}
     for name, value in document.items():
-        where = f"properties.{name}"
+        where = inside("properties", name)
         if name == "user_id":
             continue
         if name == "timestamp":
@@ -208,5 +209,5 @@ def _properties(document: dict[str, Json]) -> Properties:
         elif name in _PROPERTIES:
             texts[name] = text_from_json(value, where)
         else:
-            raise DataError(f"{where!a} is no property of AMQP; what is not one belongs into headers")
+            raise DataError(f"{where} is no property of AMQP; what is not one belongs into headers")
     return Properties(**texts, **numbers)  # type: ignore[arg-type]

@@ -142,7 +142,12 @@ def table_from_json(value: dict[str, Json], where: str, depth: int = 0) -> Table
     Raises:
         DataError: as ``from_json``.
     """
-    return {checked(name, where): from_json(item, f"{where}.{name}", depth) for name, item in value.items()}
+    return {checked(name, where): from_json(item, inside(where, name), depth) for name, item in value.items()}
+
+
+def inside(where: str, name: str) -> str:
+    """The path of a key in errors; a name that could act on a terminal is quoted."""
+    return f"{where}.{name if name.isprintable() else ascii(name)}"
 
 
 def text_from_json(value: Json, where: str) -> Text:
@@ -203,7 +208,7 @@ def checked(text: str, where: str) -> str:
         try:
             text.encode()
         except UnicodeEncodeError:
-            raise DataError(f"{where!a} holds a lone surrogate, which is not a character") from None
+            raise DataError(f"{where} holds a lone surrogate, which is not a character") from None
     return text
 
 
