@@ -7,6 +7,7 @@ hands the comment before an entry on with that entry: so every line is given its
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,13 +56,37 @@ def parse_cfg(text: str, name: str) -> Section:
     Raises:
         ConfigError: it is no CFG; the message names the line.
     """
-    lines = text.split("\n")
+    from diraccfg import CFG
+
+    numbered = _Numbered(text)
     try:
-        return _section(_load(lines), "", name, 1)
+        return _section(CFG().loadFromBuffer(numbered), "", name, 1)
     except ConfigError:
         raise
     except Exception as error:  # KeyError, ValueError, AttributeError: whatever the fault leads diraccfg to
-        raise ConfigError(f"{name} line {_faulty(lines)}: not a CFG: {_reason(error)}") from error
+        raise ConfigError(f"{name} line {numbered.reached}: not a CFG: {_reason(error)}") from error
+
+
+class _Numbered(str):
+    """A CFG's text with each line's number as a comment before it; knows how far it has been read.
+
+    Should diraccfg one day split its lines in another way, only ``reached`` would stay at its beginning.
+    """
+
+    reached = 1
+
+    def __new__(cls, text: str) -> _Numbered:
+        lines = ((number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip())
+        return super().__new__(
+            cls, "\n".join(f"#{number}\n{line}" for number, line in lines if line.lstrip()[0] != "#")
+        )
+
+    def split(self, *how: object) -> Iterator[str]:  # type: ignore[override]
+        """The lines one by one, as diraccfg takes them."""
+        for line in super().split(*how):  # type: ignore[arg-type]
+            if line.startswith("#"):
+                self.reached = int(line[1:])
+            yield line
 
 
 def _decode(octets: bytes, name: str) -> str:
@@ -82,15 +107,6 @@ def _exposure(status: os.stat_result) -> str | None:
     return None
 
 
-def _load(lines: list[str]) -> CFG:
-    from diraccfg import CFG
-
-    numbered = (
-        f"#{number}\n{line}" for number, line in enumerate(lines, 1) if (start := line.strip()) and start[0] != "#"
-    )
-    return CFG().loadFromBuffer("\n".join(numbered))
-
-
 def _section(cfg: CFG, path: str, file: str, line: int, depth: int = 0) -> Section:
     if depth > _DEEPEST:
         raise ConfigError(f"{file} line {line}: sections are nested more than {_DEEPEST} deep")
@@ -107,31 +123,6 @@ def _section(cfg: CFG, path: str, file: str, line: int, depth: int = 0) -> Secti
     return Section(path, file, options, sections)
 
 
-def _faulty(lines: list[str]) -> int:
-    """The line (from 1) by which diraccfg gives up; the last line when a section is never closed."""
-    good, bad = 0, len(lines)
-    while good + 1 < bad:
-        middle = (good + bad) // 2
-        if _fails(lines[:middle]):
-            bad = middle
-        else:
-            good = middle
-    return bad
-
-
-def _fails(lines: list[str]) -> bool:
-    """Whether these lines are wrong in themselves, not just the beginning of something."""
-    try:
-        _load(lines)
-    except Exception as error:
-        return not _unclosed(error)
-    return False
-
-
-def _unclosed(error: Exception) -> bool:
-    return "open more sections" in str(error)
-
-
 def _reason(error: Exception) -> str:
     """What is wrong, in our words: diraccfg's own are long, and for some faults an accident of its code."""
     text = str(error.args[0]) if error.args else ""
@@ -140,8 +131,8 @@ def _reason(error: Exception) -> str:
         "close more sections": "a } without its {",
         "section with empty name": "a section without a name",
         "option with empty name": "an option without a name",
-        "key already exists": f"a second section or option {text.partition(' ')[0]}",
-        "has not been declared": f"+= to {text.split(' ')[1] if ' ' in text else text}, which has no value before",
+        "key already exists": f"a second {text.removesuffix(' key already exists')}",
+        "has not been declared": "+= to an option that has no value yet",
         "is not a string": "+= to a section",
     }
     return next((ours for theirs, ours in known.items() if theirs in text), "a name holds a /")

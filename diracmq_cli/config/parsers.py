@@ -60,10 +60,7 @@ def duration(text: str) -> float:
 
 def size(text: str) -> int:
     """Octets, up to what AMQP carries."""
-    try:
-        octets = parse_size(text)
-    except OverflowError:
-        octets = 2**63
+    octets = parse_size(text)
     if octets >= 2**63:
         raise ValueError(f"{text!r} is more than RabbitMQ can count")
     return octets

@@ -20,7 +20,7 @@ from diracmq_cli.core.model import (
     QueueType,
 )
 
-_NEEDLESS = {
+_UNSUITABLE = {
     # what RabbitMQ refuses to declare, or ignores, for each type (rabbit_*_queue:capabilities/0)
     QueueType.CLASSIC: ("DeliveryLimit", "MaxAge"),
     QueueType.QUORUM: ("MaxPriority", "MaxAge"),
@@ -42,41 +42,43 @@ def read_queue(
 ) -> QueueSpec:
     """The queue at ``address``.
 
+    Its exchange may be named where ``options`` inherit from, as its broker may; all else stands in its own section.
     ``siblings`` are the queues beside it, and their brokers where those could be read: its dead letters may go there.
 
     Raises:
         ConfigError: an option is wrong, or one that the queue's type cannot take.
     """
-    queue_type = options.read(one_of(QueueType), "Type") or QueueType.CLASSIC
-    for name in _NEEDLESS[queue_type]:
-        if name in options.own.options:
-            raise options.refusal(f"a {queue_type} queue takes no {name}", name, hint=f"remove {name}, or change Type")
-    _check_name(address, options)
+    own = Options(options.own)
+    queue_type = own.read(one_of(QueueType), "Type") or QueueType.CLASSIC
+    for name in _UNSUITABLE[queue_type]:
+        if own.find(name) is not None:
+            raise own.refusal(f"a {queue_type} queue takes no {name}", name, hint=f"remove {name}, or change Type")
+    _check_name(address, own)
     return QueueSpec(
         address=address,
         service=service,
-        source=options.source,
+        source=own.source,
         type=queue_type,
         exchange=options.read(short_string, "Exchange", "ExchangeName") or f"{address.name}.x",
-        routing_key=options.read(short_string, "RoutingKey") or "",
-        bindings=options.read(bindings, "Bindings") or (),
-        dead_letter_queue=_dead_letter_queue(address, service, options, siblings),
-        message_ttl=options.read(duration, "MessageTTL"),
-        max_length=options.read(whole(0), "MaxLength"),
-        max_length_bytes=options.read(size, "MaxLengthBytes"),
-        max_age=options.read(max_age, "MaxAge"),
-        overflow=options.read(one_of(Overflow), "Overflow"),
-        delivery_limit=options.read(whole(0), "DeliveryLimit"),
-        max_priority=options.read(whole(1, 255), "MaxPriority"),
-        consumer_timeout=options.read(duration, "ConsumerTimeout"),
-        description=options.text("Description") or "",
-        contact=options.text("Contact") or "",
-        origin=options.read(one_of(OriginLevel), "Origin"),
-        publishers=options.read(principals, "Publishers") or _NOBODY,
-        consumers=options.read(principals, "Consumers") or _NOBODY,
-        watchers=options.read(principals, "Watchers") or _NOBODY,
-        operators=options.read(principals, "Operators") or _NOBODY,
-        movers=options.read(principals, "Movers") or _NOBODY,
+        routing_key=own.read(short_string, "RoutingKey") or "",
+        bindings=own.read(bindings, "Bindings") or (),
+        dead_letter_queue=_dead_letter_queue(address, service, own, siblings),
+        message_ttl=own.read(duration, "MessageTTL"),
+        max_length=own.read(whole(0), "MaxLength"),
+        max_length_bytes=own.read(size, "MaxLengthBytes"),
+        max_age=own.read(max_age, "MaxAge"),
+        overflow=own.read(one_of(Overflow), "Overflow"),
+        delivery_limit=own.read(whole(0), "DeliveryLimit"),
+        max_priority=own.read(whole(1, 255), "MaxPriority"),
+        consumer_timeout=own.read(duration, "ConsumerTimeout"),
+        description=own.text("Description") or "",
+        contact=own.text("Contact") or "",
+        origin=own.read(one_of(OriginLevel), "Origin"),
+        publishers=own.read(principals, "Publishers") or _NOBODY,
+        consumers=own.read(principals, "Consumers") or _NOBODY,
+        watchers=own.read(principals, "Watchers") or _NOBODY,
+        operators=own.read(principals, "Operators") or _NOBODY,
+        movers=own.read(principals, "Movers") or _NOBODY,
     )
 
 
