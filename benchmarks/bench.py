@@ -1,0 +1,151 @@
+"""Time our commands beside named peers, in turn and in one run: `make bench`. It prints; it does not judge.
+
+Each row is a pair of whole processes against the same broker over TLS: A ours, B the peer, run A B A B …; the ratio is
+taken pair by pair, so that it holds when the machine's speed drifts. Peak memory is the kernel's (wait4(2)).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from diracmq_cli import devbroker
+
+BIN = Path(sys.executable).parent
+LINES = 50_000
+PAIRS = 5
+
+
+@dataclass(frozen=True)
+class Run:
+    """One finished process: wall seconds, processor seconds, peak memory in MB."""
+
+    wall: float
+    cpu: float
+    memory: float
+
+
+def measure(argv: Sequence[str], env: dict[str, str], stdin: Path | None = None) -> Run:
+    """Run a command to its end; it must succeed."""
+    source = stdin.open("rb") if stdin else subprocess.DEVNULL
+    with tempfile.TemporaryFile() as errors:
+        begin = time.perf_counter()
+        process = subprocess.Popen(argv, env=env, stdin=source, stdout=subprocess.DEVNULL, stderr=errors)
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - begin
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode != 0:
+            errors.seek(0)
+            sys.exit(f"{argv[0]} ended with {process.returncode}: {errors.read().decode()}")
+    return Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+def pair(title: str, ours: Callable[[], Run], peer: Callable[[], Run], before: Callable[[], None]) -> None:
+    """Run both in turn and print medians and the median ratio."""
+    a: list[Run] = []
+    b: list[Run] = []
+    for index in range(PAIRS + 1):
+        before()
+        first = ours()
+        before()
+        second = peer()
+        if index:  # the first pair only warms up
+            a.append(first)
+            b.append(second)
+    ratios = sorted(x.wall / y.wall for x, y in zip(a, b, strict=True))
+    print(
+        f"{title:<44} {median(a, 'wall'):8.3f} s {median(b, 'wall'):8.3f} s"
+        f"   x {statistics.median(ratios):6.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+        f"   {median(a, 'memory'):5.0f} MB {median(b, 'memory'):5.0f} MB",
+        flush=True,
+    )
+
+
+def median(runs: Sequence[Run], field: str) -> float:
+    """The median of one figure."""
+    return statistics.median(getattr(run, field) for run in runs)
+
+
+def main() -> None:
+    """Bring up a broker, run every pair, take the broker down."""
+    for tool in ("amqp-publish", "amqp-consume"):
+        if shutil.which(tool) is None:
+            sys.exit(f"{tool} is missing: apt-get install amqp-tools")
+    directory = Path(tempfile.mkdtemp(prefix="dirac-mq-bench-"))
+    state = devbroker.up(directory)
+    try:
+        Bench(directory, state.ports.amqps).run()
+    finally:
+        devbroker.down(directory, purge=True)
+
+
+class Bench:
+    """The pairs, on one broker."""
+
+    def __init__(self, directory: Path, port: int) -> None:
+        self.directory, self.port = directory, port
+        self.env = {**os.environ, **devbroker.environment(directory, "user")}
+        self.server_env = {**self.env, "DIRAC_MQ_CFG": str(directory / "server.cfg")}
+        self.lines = directory / "lines"
+        self.lines.write_text("".join(f"line {n:06d} of the payload's log, about a hundred octets {'x' * 48}\n" for n in range(LINES)))
+
+    def run(self) -> None:
+        """Print the table."""
+        print(f"{'':<44} {'ours':>10} {'peer':>10}   ratio of wall time, pair by pair   peak memory")
+        queue = "demo.metrics"
+        send = [str(BIN / "dirac-mq-send"), queue]
+        consume = [str(BIN / "dirac-mq-consume"), queue, "-q"]
+        pair(
+            "send one message / amqp-publish",
+            lambda: measure([*send, "-m", "hello"], self.server_env),
+            lambda: measure([*self.peer("amqp-publish"), "-e", f"{queue}.x", "-b", "hello"], self.env),
+            self.empty,
+        )
+        pair(
+            f"send -l {LINES} lines / amqp-publish -l",
+            lambda: measure([*send, "-l", "-q"], self.server_env, self.lines),
+            lambda: measure([*self.peer("amqp-publish"), "-p", "-e", f"{queue}.x", "-l"], self.env, self.lines),
+            self.empty,
+        )
+        pair(
+            f"consume -n {LINES} / amqp-consume (cat each)",
+            lambda: measure([*consume, "-n", str(LINES), "-j"], self.server_env),
+            lambda: measure([*self.peer("amqp-consume"), "-q", queue, "-c", "1000", "cat"], self.env),
+            self.fill,
+        )
+
+    def peer(self, tool: str) -> list[str]:
+        """A peer's command line: TLS with the host certificate, user and password, since it knows no EXTERNAL."""
+        pki = self.directory / "pki"
+        return [
+            tool, "--ssl", "--server", "localhost", "--port", str(self.port), "--vhost", "dirac",
+            "--cacert", str(next((pki / "certificates").glob("*.0"))),
+            "--cert", str(pki / "hostcert.pem"), "--key", str(pki / "hostkey.pem"),
+            "--username", "monitor", "--password", self.password(),
+        ]  # fmt: skip
+
+    def password(self) -> str:
+        """The server login's password, from the CFG that only we can read."""
+        text = (self.directory / "server.cfg").read_text()
+        return text.partition("Password =")[2].split()[0]
+
+    def empty(self) -> None:
+        """Leave the queue empty."""
+        subprocess.run([BIN / "dirac-mq-consume", "demo.metrics", "--drain", "-j", "-q"], env=self.server_env, stdout=subprocess.DEVNULL, check=False)
+
+    def fill(self) -> None:
+        """Leave exactly the lines in the queue."""
+        self.empty()
+        measure([str(BIN / "dirac-mq-send"), "demo.metrics", "-l", "-q"], self.server_env, self.lines)
+
+
+if __name__ == "__main__":
+    main()
