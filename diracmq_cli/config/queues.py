@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from diracmq_cli.config.lists import bindings, principals
 from diracmq_cli.config.options import Options
 from diracmq_cli.config.parsers import duration, max_age, one_of, short_string, size, whole
-from diracmq_cli.config.services import same_broker
 from diracmq_cli.core.address import Address
 from diracmq_cli.core.model import (
     BrokerService,
@@ -121,6 +120,6 @@ def _dead_letter_queue(
             f"{address.service} has no queue {name!r}", "DeadLetterQueue", hint=f"its queues are {known}"
         )
     other = siblings[name]
-    if other is not None and not same_broker(service, other):
+    if other is not None and not service.same_broker(other):
         raise options.refusal(f"queue {name!r} is on another broker", "DeadLetterQueue")
     return name

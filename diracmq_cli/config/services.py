@@ -61,11 +61,6 @@ def read_service(
     )
 
 
-def same_broker(one: BrokerService, other: BrokerService) -> bool:
-    """Whether both mean one broker and virtual host, by whatever login."""
-    return (one.hosts, one.vhost) == (other.hosts, other.vhost)
-
-
 def _hosts(options: Options, tls: bool) -> tuple[HostPort, ...]:
     amqp_port = options.read(port, "AMQPPort")
     default = amqp_port or options.read(port, "Port") or (_TLS_PORT if tls else _PLAIN_PORT)

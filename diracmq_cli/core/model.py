@@ -108,6 +108,10 @@ class BrokerService:
     refusal: str | None = None
     refusal_hint: str | None = None
 
+    def same_broker(self, other: BrokerService) -> bool:
+        """Whether both mean one vhost of one broker, whoever logs in: its queues may dead-letter into each other."""
+        return (self.hosts, self.vhost) == (other.hosts, other.vhost)
+
 
 @dataclass(frozen=True, slots=True)
 class Binding:
@@ -235,10 +239,6 @@ class MessagingModel:
             if bad:
                 raise bad[0]
         raise UnknownDestination(f"{text} is not known to the configuration", hint=self._known(text))
-
-    def queue_at(self, service: BrokerService, name: str) -> QueueSpec | None:
-        """The queue of that AMQP name on that broker, or None."""
-        return next((q for q in self.queues if q.service == service and q.name == name), None)
 
     def _known(self, text: str) -> str:
         if not self.files:

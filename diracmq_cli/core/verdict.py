@@ -53,7 +53,9 @@ class Route:
         while pending:
             target = pending.pop()
             for other in model.queues:
-                if other.service == queue.service and other.dead_letter_queue == target and other.name not in feeds:
+                if other.name in feeds or other.dead_letter_queue != target:
+                    continue
+                if other.service.same_broker(queue.service):
                     feeds[other.name] = other.feeds
                     pending.append(other.name)
         return cls(queue.name, feeds)

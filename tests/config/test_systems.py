@@ -95,7 +95,7 @@ def test_queues_of_one_broker_share_an_equal_service(tmp_path):
     body = "A\n{\nHost = mq1\nDeadLetterQueue = B\n}\nB\n{\nHost = mq1\n}"
     model = model_of(tmp_path, nested(PLACES["no instance"][0], body))
     (service,) = model.services
-    assert model.queue_at(service, "B") == model.resolve("B")
+    assert model.resolve("B").service == service
     assert model.resolve("A").dead_letter_queue == "B"
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from support.specs import OTHER_SERVICE, SERVICE, SOURCE, exchange, queue
 
@@ -90,10 +92,11 @@ def test_what_is_no_address_is_a_usage_error() -> None:
         MODEL.resolve("dev::Queues::")
 
 
-def test_a_queue_is_found_on_its_own_broker_only() -> None:
-    """queue_at tells queues of one name on two brokers apart."""
-    assert MODEL.queue_at(OTHER_SERVICE, "demo.dead") is TWIN
-    assert MODEL.queue_at(OTHER_SERVICE, "demo.jobs") is None
+def test_services_are_on_one_broker_by_hosts_and_vhost() -> None:
+    """Another name or login changes nothing; another host or vhost does."""
+    assert SERVICE.same_broker(replace(SERVICE, name="server", user="robot"))
+    assert not SERVICE.same_broker(replace(SERVICE, vhost="other"))
+    assert not SERVICE.same_broker(OTHER_SERVICE)
 
 
 def test_a_queue_is_fed_by_its_exchange_and_its_bindings() -> None:

@@ -9,7 +9,7 @@ from diracmq_cli.core.model import BrokerService, ExchangeSpec, HostPort, QueueS
 
 SOURCE = Source("/Resources/MQServices/dev", "dirac.cfg")
 SERVICE = BrokerService(name="dev", hosts=(HostPort("localhost", 5671),), source=SOURCE)
-OTHER_SERVICE = replace(SERVICE, name="lhcb")
+OTHER_SERVICE = replace(SERVICE, name="lhcb", hosts=(HostPort("mq.example.org", 5671),))
 
 
 def queue(name: str, service: BrokerService = SERVICE, **fields: object) -> QueueSpec:
