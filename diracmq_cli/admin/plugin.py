@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 import tempfile
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from diracmq_cli.errors import MQError, UsageError
+from diracmq_cli.admin.installation import find_program, find_rabbitmq
+from diracmq_cli.errors import ConfigError
 from diracmq_cli.version import __version__
 
 PLUGIN_NAME = "rabbitmq_grid_proxy"
-INSTALLATIONS = Path("/usr/lib/rabbitmq/lib")
-"""Where the Debian and RPM packages put ``rabbitmq_server-VERSION``."""
 
 _COMPILE_TIMEOUT = 120.0
-
-
-def find_rabbitmq_home() -> Path:
-    """The newest RabbitMQ installed here, such as ``/usr/lib/rabbitmq/lib/rabbitmq_server-3.10.8``.
-
-    Raises:
-        MQError: there is none; the hint names the package to install.
-    """
-    homes = [home for home in INSTALLATIONS.glob("rabbitmq_server-*") if (home / "plugins").is_dir()]
-    if not homes:
-        raise MQError(f"no RabbitMQ server in {INSTALLATIONS}", hint="apt-get install rabbitmq-server")
-    return max(homes, key=_version_of)
 
 
 def build_plugin(out: Path, *, rabbitmq_home: Path | None = None) -> Path:
@@ -45,24 +31,20 @@ def build_plugin(out: Path, *, rabbitmq_home: Path | None = None) -> Path:
         The plugin's own directory.
 
     Raises:
-        UsageError: ``rabbitmq_home`` is no RabbitMQ.
-        MQError: RabbitMQ or ``erlc`` is missing, or the sources do not compile with this Erlang.
+        ConfigError: RabbitMQ or ``erlc`` is missing, or the sources do not compile with this Erlang.
     """
-    home = rabbitmq_home or find_rabbitmq_home()
-    library = _behaviour_library(home)
-    erlc = shutil.which("erlc")
-    if erlc is None:
-        raise MQError("erlc, the Erlang compiler, is not on the PATH", hint="apt-get install erlang-base")
+    installation = find_rabbitmq(rabbitmq_home)
+    erlc = find_program("erlc", "erlang-base")
     out.mkdir(parents=True, exist_ok=True)
     target = out / f"{PLUGIN_NAME}-{__version__}"
     with (
         as_file(files("diracmq_cli.admin") / PLUGIN_NAME) as sources,
         tempfile.TemporaryDirectory(dir=out, prefix=".build-") as scratch,
     ):
-        ebin = Path(scratch, "plugin", "ebin")
+        ebin = Path(scratch, target.name, "ebin")
         ebin.mkdir(parents=True)
         modules = sorted(sources.glob("*.erl"))
-        _compile(erlc, modules, library=library, ebin=ebin)
+        _compile(erlc, modules, libraries=installation.plugins, ebin=ebin)
         _write_app(sources / f"{PLUGIN_NAME}.app.src", ebin, [module.stem for module in modules])
         if target.exists():
             shutil.rmtree(target)
@@ -70,24 +52,18 @@ def build_plugin(out: Path, *, rabbitmq_home: Path | None = None) -> Path:
     return target
 
 
-def _version_of(home: Path) -> tuple[int, ...]:
-    return tuple(int(number) for number in re.findall(r"\d+", home.name))
-
-
-def _behaviour_library(home: Path) -> Path:
-    """The ebin directory of rabbit_common, which holds the behaviour that the mechanism is checked against."""
-    found = sorted((home / "plugins").glob("rabbit_common-*/ebin"))
-    if not found:
-        raise UsageError(f"{home} is no RabbitMQ: it has no plugins/rabbit_common-*/ebin")
-    return found[-1]
-
-
-def _compile(erlc: str, modules: list[Path], *, library: Path, ebin: Path) -> None:
-    # +deterministic leaves paths and options out of the beams; a list of files costs one start of the compiler.
-    command = [erlc, "+deterministic", "-pa", str(library), "-o", str(ebin), *map(str, modules)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=_COMPILE_TIMEOUT, check=False)
+def _compile(erlc: Path, modules: list[Path], *, libraries: Path, ebin: Path) -> None:
+    # +deterministic leaves paths and options out of the beams. The mechanism is checked against RabbitMQ's behaviour.
+    behaviours = [
+        argument for path in sorted(libraries.glob("rabbit_common-*/ebin")) for argument in ("-pa", str(path))
+    ]
+    command = [str(erlc), "+deterministic", *behaviours, "-o", str(ebin), *map(str, modules)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_COMPILE_TIMEOUT, check=False)
+    except subprocess.TimeoutExpired:
+        raise ConfigError(f"erlc did not compile {PLUGIN_NAME} in {_COMPILE_TIMEOUT:.0f} s") from None
     if done.returncode != 0:
-        raise MQError(f"erlc could not compile {PLUGIN_NAME}: {(done.stdout + done.stderr).strip()}")
+        raise ConfigError(f"erlc cannot compile {PLUGIN_NAME}: {(done.stdout + done.stderr).strip()}")
 
 
 def _write_app(template: Path, ebin: Path, modules: list[str]) -> None:
