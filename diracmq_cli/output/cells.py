@@ -25,9 +25,10 @@ class Span(NamedTuple):
     text: str
     style: str = ""
 
-    def painted(self) -> str:
-        """The text between its SGR sequence and a reset."""
-        return f"\x1b[{self.style}m{self.text}\x1b[m" if self.style and self.text else self.text
+
+def paint(span: Span, color: bool) -> str:
+    """The text of a span, between its SGR sequence and a reset if ``color`` is wanted."""
+    return f"\x1b[{span.style}m{span.text}\x1b[m" if color and span.style and span.text else span.text
 
 
 def cells(text: str, ambiguous: int = 1) -> int:

@@ -23,7 +23,7 @@ from diracmq_cli.core.jsonvalues import time_to_json
 from diracmq_cli.core.message import Delivery
 from diracmq_cli.core.values import OpaqueString
 from diracmq_cli.core.verdict import Verdict
-from diracmq_cli.output.cells import INDENT, Span, cells, fold
+from diracmq_cli.output.cells import INDENT, Span, cells, fold, paint
 from diracmq_cli.output.escape import visible_octets, visible_value
 from diracmq_cli.output.label import ABSENT, LABEL_WIDTH, verdict_label, verdict_style, who
 from diracmq_cli.output.terminal import Look
@@ -53,11 +53,11 @@ class TextSink:
         Raises:
             OutputError, BrokenPipeError: as ``Writer.write``.
         """
-        fields, body = self._fields(delivery, verdict), delivery.message.body
+        fields, body, color = self._fields(delivery, verdict), delivery.message.body, self._look.color
         if self._look.is_terminal:
-            text = "".join([self._line(row) for row in self._rows(fields, body)])
+            text = "".join(["".join([paint(span, color) for span in row]) + "\n" for row in self._rows(fields, body)])
         else:
-            text = "\t".join([*map(self._piece, fields), visible_octets(body)]) + "\n"
+            text = "\t".join([*[paint(span, color) for span in fields], visible_octets(body)]) + "\n"
         self._writer.write(self._look.encode(text))
 
     def flush(self) -> None:
@@ -80,12 +80,6 @@ class TextSink:
             Span(visible_value(host) if isinstance(host, (str, OpaqueString)) and host else ABSENT),
             Span(visible_value(message.routing_key) if message.routing_key else ABSENT, _KEY_STYLE),
         ]
-
-    def _piece(self, span: Span) -> str:
-        return span.painted() if self._look.color else span.text
-
-    def _line(self, row: list[Span]) -> str:
-        return "".join([self._piece(span) for span in row]) + "\n"
 
     def _rows(self, fields: list[Span], body: bytes) -> Iterator[list[Span]]:
         """The rows of one message on a terminal: the body stands beside the fields if it is short, else below."""
