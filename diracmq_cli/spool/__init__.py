@@ -1,0 +1,1 @@
+"""Messages kept on disk until a broker confirms them."""
