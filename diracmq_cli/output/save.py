@@ -43,7 +43,7 @@ class SaveSink:
         """Open the directory, or make it (mode 0700).
 
         Raises:
-            OutputError: it is no directory, or cannot be made or written.
+            OutputError: it is no directory, cannot be made or written, or knows no hard links.
         """
         self._directory = directory
         self._token = os.urandom(4).hex()
@@ -52,8 +52,7 @@ class SaveSink:
             with suppress(FileExistsError):
                 directory.mkdir(mode=0o700)
             self._fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            if not os.access(".", os.W_OK | os.X_OK, dir_fd=self._fd):
-                raise OutputError(f"cannot save into {directory}: it is not writable")
+            self._probe()
             self._count = max((_number(path.name) for path in directory.iterdir()), default=0)
 
     def write(self, delivery: Delivery, verdict: Verdict) -> None:
@@ -85,6 +84,15 @@ class SaveSink:
                 self._publish(self._pending[0])
                 self._remove(self._pending.pop(0))
             os.fsync(self._fd)
+
+    def _probe(self) -> None:
+        """Fail now, before anything is taken, where files cannot be made or not be linked."""
+        probe = _Parts(f".{self._token}.probe", f".{self._token}.probe-link", "")
+        try:
+            self._create(probe.body, b"")
+            self._link(probe.body, probe.envelope)
+        finally:
+            self._remove(probe)
 
     def _create(self, name: str, content: bytes) -> None:
         with os.fdopen(os.open(name, _CREATE, 0o600, dir_fd=self._fd), "wb") as file:

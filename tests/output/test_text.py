@@ -84,7 +84,8 @@ def test_pipe_gets_one_line_of_tab_separated_fields():
 def test_pipe_may_be_coloured_too():
     """``--color always | less -R``: the same line with colours in it."""
     assert shown(Look(color=True), EVERY_VERDICT[0]) == (
-        f"\x1b[32m✓ broker\x1b[m\t\x1b[2m2026-11-24T01:58:03Z\x1b[m\t{DN}\twn17.example.org\t\x1b[36mjob.done\x1b[m\tone\n"
+        f"\x1b[32m✓ broker\x1b[m\t\x1b[2m2026-11-24T01:58:03Z\x1b[m\t{DN}\twn17.example.org\t"
+        "\x1b[36mjob.done\x1b[m\tone\n"
     )
 
 
@@ -143,7 +144,7 @@ HOSTILE = [
     "\u0301\u0332" * 50,
     "\b" * 200 + "✓ signed",
     "\t" * 40 + "✓ signed",
-    *(" " * n + "✓ signed   2026" for n in range(0, 170)),
+    *(" " * n + "✓ signed   2026" for n in range(170)),
     "世" * 39 + "✓ signed",
     "世" * 300,
     "a世" * 100,
