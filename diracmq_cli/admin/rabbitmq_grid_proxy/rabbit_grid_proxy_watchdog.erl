@@ -4,7 +4,7 @@
 -export([watch/2]).
 
 -define(RECHECK_MS, 3600000).           % the clock may be set, or the machine suspended
--define(RETRY_MS, 5000).
+-define(RETRY_MS, 3000).
 -define(TRIES, 3).
 
 %% Watch a connection's reader until Until (seconds since 1970). A process per connection ends with it; timers of
