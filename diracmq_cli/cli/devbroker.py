@@ -54,7 +54,11 @@ def env(
     directory: Directory = None,
     role: Annotated[Role, typer.Option("--as", help="Whose proxy to use.")] = Role.USER,
 ) -> None:
-    """Print the lines to evaluate in a shell: whose proxy, which authorities, which CFG, where the commands are."""
+    """Print export lines for a shell to eval.
+
+    They say whose proxy to use (X509_USER_PROXY), which authorities to trust (X509_CERT_DIR), which CFG to read
+    (DIRACSYSCONFIG), and put the commands on the PATH.
+    """
     from diracmq_cli import devbroker
 
     variables = devbroker.environment(directory, role)
@@ -67,7 +71,10 @@ def status(
     directory: Directory = None,
     as_json: Annotated[bool, typer.Option("-j", "--json", help="One JSON object.")] = False,
 ) -> ExitStatus:
-    """Say whether it runs, where and on which ports; exit 3 if it does not run."""
+    """Say whether it runs, and on which ports.
+
+    Exits 3 if it does not run.
+    """
     from diracmq_cli import devbroker
 
     state = devbroker.status(directory)
@@ -99,7 +106,10 @@ def kill(directory: Directory = None) -> None:
 @app.command()
 @exits(PROGRAM)
 def start(directory: Directory = None) -> None:
-    """Start it again after kill or down; its queues hold what they held."""
+    """Start it again; its queues hold what they held.
+
+    Queues and rights that were added to DIR/dirac.cfg are then there too.
+    """
     from diracmq_cli import devbroker
 
     devbroker.start(directory, _say)

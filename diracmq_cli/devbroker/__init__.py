@@ -1,10 +1,19 @@
-"""A private RabbitMQ with its own CA, users and proxies, for trying and testing."""
+"""A private RabbitMQ with its own CA, users and proxies, for trying and testing.
 
-from diracmq_cli.devbroker.environment import environment
-from diracmq_cli.devbroker.layout import Layout, default_directory
-from diracmq_cli.devbroker.lifecycle import down, kill, start, status, up
+The names below are imported when they are asked for: the command line knows the roles before it knows whether a
+devbroker is meant at all.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from diracmq_cli.devbroker.roles import PEOPLE, Person, Role
-from diracmq_cli.devbroker.state import Ports, State
+
+if TYPE_CHECKING:
+    from diracmq_cli.devbroker.environment import environment
+    from diracmq_cli.devbroker.layout import Layout, default_directory
+    from diracmq_cli.devbroker.lifecycle import down, kill, start, status, up
+    from diracmq_cli.devbroker.state import Ports, State
 
 __all__ = [
     "PEOPLE",
@@ -21,3 +30,17 @@ __all__ = [
     "status",
     "up",
 ]
+
+_HOMES = {
+    "environment": ("environment",),
+    "layout": ("Layout", "default_directory"),
+    "lifecycle": ("down", "kill", "start", "status", "up"),
+    "state": ("Ports", "State"),
+}
+
+
+def __getattr__(name: str) -> object:
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,6 +6,7 @@ import os
 import pwd
 import stat
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,7 +60,7 @@ def broker_account() -> Account:
     return Account(entry.pw_uid, entry.pw_gid)
 
 
-def make_area(layout: Layout, account: Account) -> None:
+def make_area(layout: Layout, account: Account, say: Callable[[str], None]) -> None:
     """Make ``DIR/broker`` and ``DIR/pki/certificates`` where the broker's user can reach them.
 
     A directory under ``/root``, or one that ``mktemp -d`` made, is closed to the user that root becomes. Then the two
@@ -71,6 +72,7 @@ def make_area(layout: Layout, account: Account) -> None:
     if not account.can_reach(layout.directory):
         if layout.broker.exists() and layout.certificates.exists():
             return
+        say(f"user {UNPRIVILEGED} cannot reach {layout.directory}: the broker's own files go to {AREAS}")
         area = Path(tempfile.mkdtemp(prefix=AREA_PREFIX, dir=AREAS))
         area.chmod(0o711)
         for link in (layout.broker, layout.certificates):

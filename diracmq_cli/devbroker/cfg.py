@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 
 from diracmq_cli.devbroker.roles import PEOPLE, Role
@@ -10,8 +11,8 @@ VHOST = "dirac"
 SERVER_LOGIN = "monitor"
 
 _DIRAC_CFG = """\
-# Written by `dirac-mq devbroker up`. Yours to change: queues, bindings and rights are made from this file at each
-# `dirac-mq devbroker start`.
+# Written by `dirac-mq devbroker up`. Yours to change: queues, bindings and rights that are added here are there after
+# the next `dirac-mq devbroker start`.
 DIRAC
 {
   NoSetup = yes
@@ -182,6 +183,11 @@ def server_cfg(port: int, file: str) -> str:
     """The local CFG of a server, with a new password; ``file`` is where it will be."""
     values = {"@PORT@": str(port), "@VHOST@": VHOST, "@LOGIN@": SERVER_LOGIN, "@FILE@": file}
     return _fill(_SERVER_CFG, values | {"@PASSWORD@": secrets.token_urlsafe(18)})
+
+
+def with_port(text: str, old: int, new: int) -> str:
+    """The text of a CFG with every ``Port = old`` changed."""
+    return re.sub(rf"(?m)^(\s*Port\s*=\s*){old}(\s*)$", rf"\g<1>{new}\g<2>", text)
 
 
 def _fill(text: str, values: dict[str, str]) -> str:

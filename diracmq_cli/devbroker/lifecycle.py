@@ -13,14 +13,17 @@ from pathlib import Path
 from diracmq_cli.admin.installation import find_program, find_rabbitmq
 from diracmq_cli.devbroker import pki
 from diracmq_cli.devbroker.account import area_of, broker_account, make_area
-from diracmq_cli.devbroker.cfg import dirac_cfg, server_cfg
+from diracmq_cli.devbroker.cfg import dirac_cfg, server_cfg, with_port
+from diracmq_cli.devbroker.control import check_definitions
 from diracmq_cli.devbroker.definitions import read_setup
 from diracmq_cli.devbroker.files import make_directory, write_file, write_private
+from diracmq_cli.devbroker.launch import start_broker, start_epmd, wait_for_broker
 from diracmq_cli.devbroker.layout import Layout, default_directory, open_layout
 from diracmq_cli.devbroker.lock import locked
-from diracmq_cli.devbroker.node import Node, prepare, start_broker, start_epmd
+from diracmq_cli.devbroker.node import Node
+from diracmq_cli.devbroker.nodefiles import prepare
 from diracmq_cli.devbroker.process import Process
-from diracmq_cli.devbroker.state import LOOPBACK, State, new_state, read_state, write_state
+from diracmq_cli.devbroker.state import LOOPBACK, State, new_state, read_state, with_free_ports, write_state
 from diracmq_cli.errors import NothingThere, TemporaryFailure
 
 Say = Callable[[str], None]
@@ -94,10 +97,7 @@ def down(directory: Path | None = None, *, purge: bool = False, say: Say = _noth
     with locked(layout, say):
         state = read_state(layout)
         if state is not None:
-            for process in (state.broker, state.epmd):
-                if process is not None and process.alive:
-                    _end(process, signal.SIGTERM)
-            write_state(layout, replace(state, broker=None, epmd=None))
+            _stop(layout, state)
         if purge:
             _purge(layout)
     say(f"removed {layout.directory}" if purge else f"stopped; all is kept in {layout.directory}")
@@ -135,37 +135,69 @@ def _state(layout: Layout) -> State:
 def _check_programs() -> None:
     """Find everything that is needed before the first file is made."""
     find_rabbitmq()
-    for program, package in (("erl", "erlang-base"), ("erlc", "erlang-base"), ("openssl", "openssl")):
-        find_program(program, package)
+    for program in ("erl", "erlc", "erl_call", "epmd"):
+        find_program(program, "erlang-base")
+    find_program("openssl", "openssl")
 
 
 def _start(layout: Layout, state: State, say: Say) -> State:
     installation = find_rabbitmq()
     _check_programs()
     account = broker_account()
-    make_area(layout, account)
+    make_area(layout, account, say)
+    if not layout.host_certificate.exists():
+        say(f"making certificates in {layout.pki}")
     pki.create(layout)
     pki.renew(layout)
     if not layout.cfg.exists():
         write_file(layout.cfg, dirac_cfg(state.ports.amqps))
     if not layout.server_cfg.exists():
         write_private(layout.server_cfg, server_cfg(state.ports.amqps, str(layout.server_cfg)))
+    node = Node(layout, installation, account)
     if state.running:
+        wait_for_broker(node, state)
         say(f"already running on {LOOPBACK}:{state.ports.amqps} in {layout.directory}")
         return state
+    state = _on_free_ports(layout, state, say)
     setup = read_setup(layout)
-    node = Node(layout, installation, account)
-    prepare(node, state, definitions=setup.definitions, passwords=setup.passwords,
-            consumer_timeout=setup.consumer_timeout)  # fmt: skip
+    prepare(node, state, setup)
     say(f"starting {installation} on {LOOPBACK}:{state.ports.amqps}")
     begun = time.monotonic()
-    epmd = state.epmd if state.epmd is not None and state.epmd.alive else start_epmd(node, state)
-    state = replace(state, epmd=epmd)
-    write_state(layout, state)
+    if state.epmd is None or not state.epmd.alive:
+        state = replace(state, epmd=start_epmd(node, state))
+        write_state(layout, state)
     state = replace(state, broker=start_broker(node, state))
     write_state(layout, state)
+    try:
+        wait_for_broker(node, state)
+        check_definitions(node, state)
+    except BaseException:
+        _stop(layout, state)
+        raise
     say(f"ready in {time.monotonic() - begun:.1f} s")
     return state
+
+
+def _on_free_ports(layout: Layout, state: State, say: Say) -> State:
+    """Move to other ports if somebody else has taken one meanwhile, CFG files included."""
+    moved = with_free_ports(state)
+    if moved != state:
+        say(f"a port has been taken meanwhile; now on port {moved.ports.amqps}")
+        if state.epmd is not None:
+            _end(state.epmd, signal.SIGTERM)
+        for path, write in ((layout.cfg, write_file), (layout.server_cfg, write_private)):
+            write(path, with_port(path.read_text(), state.ports.amqps, moved.ports.amqps))
+        moved = replace(moved, epmd=None)
+        write_state(layout, moved)
+    return moved
+
+
+def _stop(layout: Layout, state: State) -> None:
+    """End the broker, then epmd, as they want to be ended."""
+    for process in (state.broker, state.epmd):
+        if process is not None and process.alive:
+            _end(process, signal.SIGTERM)
+    write_state(layout, replace(state, broker=None, epmd=None))
 
 
 def _end(process: Process, signum: signal.Signals) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import secrets
+import socket
 from pathlib import Path
 
 from diracmq_cli.devbroker.files import make_directory, write_file, write_private
@@ -18,6 +20,7 @@ _PROXY_DAYS = 7
 _RENEW_CRL = 30 * DAY
 _RENEW_PROXY = 3 * DAY
 
+_HOST_NAME = re.compile(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
 _CA_EXTENSIONS = """\
 basicConstraints = critical,CA:TRUE
 keyUsage = critical,keyCertSign,cRLSign
@@ -34,7 +37,7 @@ _HOST_EXTENSIONS = """\
 basicConstraints = critical,CA:FALSE
 keyUsage = critical,digitalSignature,keyEncipherment
 extendedKeyUsage = serverAuth,clientAuth
-subjectAltName = DNS:localhost,IP:127.0.0.1,IP:::1
+subjectAltName = {names},IP:127.0.0.1,IP:::1
 subjectKeyIdentifier = hash
 authorityKeyIdentifier = keyid
 """
@@ -67,10 +70,13 @@ def create(layout: Layout) -> None:
     make_directory(layout.pki)
     make_directory(layout.ca, 0o700)
     make_directory(layout.certificates)
-    if not (layout.certificates / "devbroker.pem").exists():
+    if not (layout.ca / "cert.pem").exists():
         _create_ca(layout)
+    if not (layout.certificates / "devbroker.pem").exists():
+        _publish_ca(layout)
     if not layout.host_certificate.exists():
-        _issue(layout, HOST_DN, _HOST_EXTENSIONS, layout.host_certificate, layout.host_key)
+        extensions = _HOST_EXTENSIONS.format(names=",".join(f"DNS:{name}" for name in _host_names()))
+        _issue(layout, HOST_DN, extensions, layout.host_certificate, layout.host_key)
     for role, person in PEOPLE.items():
         if not layout.certificate(role).exists():
             _issue(layout, person.dn, _PERSON_EXTENSIONS, layout.certificate(role), layout.key(role))
@@ -112,23 +118,27 @@ def make_proxy(layout: Layout, role: Role) -> None:
 
 
 def _create_ca(layout: Layout) -> None:
-    key, certificate = layout.ca / "key.pem", layout.ca / "cert.pem"
+    key = layout.ca / "key.pem"
     make_key(key)
     extensions = layout.ca / "extensions.cnf"
     extensions.write_text(f"[req]\ndistinguished_name = none\n[none]\n[ca]\n{_CA_EXTENSIONS}")
     text = openssl("req", "-x509", "-new", "-key", key, "-subj", CA_DN, "-days", str(_CERTIFICATE_DAYS),
                    "-config", extensions, "-extensions", "ca")  # fmt: skip
-    write_file(certificate, text)
     (layout.ca / "index.txt").touch()
     (layout.ca / "crlnumber").write_text("01\n")
     (layout.ca / "ca.cnf").write_text(_CA_CONFIGURATION.format(directory=layout.ca))
-    # As IGTF's packages do: the certificate under a name, everything that is looked up under its subject's hash.
+    write_file(layout.ca / "cert.pem", text)
+
+
+def _publish_ca(layout: Layout) -> None:
+    """Fill the CA directory as IGTF's packages do: the certificate under a name of its own, and what is looked up by
+    the hash of its subject."""
     name = _hash(layout)
     write_file(layout.certificates / f"{name}.signing_policy", _SIGNING_POLICY.format(ca=CA_DN))
     link = layout.certificates / f"{name}.0"
     link.unlink(missing_ok=True)
     link.symlink_to("devbroker.pem")
-    write_file(layout.certificates / "devbroker.pem", text)
+    write_file(layout.certificates / "devbroker.pem", (layout.ca / "cert.pem").read_text())
 
 
 def _issue(layout: Layout, dn: str, extensions: str, certificate: Path, key: Path) -> None:
@@ -145,6 +155,12 @@ def _sign(dn: str, key: Path, extensions: str, *, signer: tuple[Path, Path], day
     extension_file.write_text(extensions)
     return openssl("x509", "-req", "-CA", signer[0], "-CAkey", signer[1], "-set_serial", str(secrets.randbits(63)),
                    "-days", str(days), "-sha256", "-extfile", extension_file, text=request)  # fmt: skip
+
+
+def _host_names() -> list[str]:
+    """What a client may call this machine."""
+    name = socket.gethostname()
+    return ["localhost", *([name] if _HOST_NAME.fullmatch(name) and name != "localhost" else [])]
 
 
 def _hash(layout: Layout) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import socket
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from diracmq_cli.devbroker.files import write_file
@@ -52,6 +52,16 @@ def new_state(layout: Layout) -> State:
     """A devbroker with free ports and a name of its own."""
     ports = Ports(*_free_ports(3))
     return State(directory=layout.directory, ports=ports, node=f"devbroker-{ports.amqps}@localhost")
+
+
+def with_free_ports(state: State) -> State:
+    """The same devbroker on other ports, if one of its own has been taken by somebody else while it was down."""
+    needed = [state.ports.amqps, state.ports.distribution]
+    if state.epmd is None or not state.epmd.alive:
+        needed.append(state.ports.epmd)
+    if all(is_free(port) for port in needed):
+        return state
+    return replace(state, ports=Ports(*_free_ports(3)))
 
 
 def read_state(layout: Layout) -> State | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import shutil
 import ssl
@@ -21,6 +20,7 @@ import pika
 from diracmq_cli import devbroker
 from diracmq_cli.admin.installation import find_rabbitmq
 from diracmq_cli.devbroker.account import broker_account
+from diracmq_cli.devbroker.control import evaluate
 from diracmq_cli.devbroker.node import Node
 
 SCRIPTS = Path(sys.executable).parent
@@ -139,28 +139,8 @@ class Broker:
                 channel.queue_purge(queue)
 
     def eval(self, erlang: str) -> str:
-        """Evaluate Erlang in the broker and return the value as ``~tp`` prints it.
-
-        By erl_call, which answers in milliseconds where rabbitmqctl takes a second.
-        """
-        # erl_call reads Latin-1, so other characters go as Erlang's string escapes.
-        expression = "".join(c if c.isascii() else f"\\x{{{ord(c):X}}}" for c in erlang.strip().rstrip("."))
-        shown = f'base64:encode_to_string(unicode:characters_to_binary(io_lib:format("~tp", [begin {expression} end])))'
-        state = devbroker.status(self.directory)
-        cookie = (self.node.var / ".erlang.cookie").read_text()
-        done = subprocess.run(
-            ["erl_call", "-sname", state.node, "-c", cookie, "-e"],
-            input=f"{shown}.\n",
-            capture_output=True,
-            text=True,
-            env={"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "ERL_EPMD_PORT": str(state.ports.epmd)},
-            timeout=60,
-            check=True,
-        )
-        answer = done.stdout.strip()
-        if not answer.startswith('{ok, "'):
-            raise AssertionError(f"{erlang}: {answer} {done.stderr}")
-        return base64.b64decode(answer[len('{ok, "') : -2]).decode()
+        """Evaluate Erlang in the broker (milliseconds) and return the value as ``~tp`` prints it."""
+        return evaluate(self.node, devbroker.status(self.directory), erlang.strip().rstrip("."))
 
     def ctl(self, *arguments: str) -> str:
         """Run rabbitmqctl (a second each)."""

@@ -1,0 +1,59 @@
+"""Ask a running node in Erlang: milliseconds by ``erl_call``, where each ``rabbitmqctl`` takes a second."""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+
+from diracmq_cli.admin.installation import find_program
+from diracmq_cli.devbroker.node import Node
+from diracmq_cli.devbroker.state import State
+from diracmq_cli.errors import ConfigError, MQError
+
+_TIMEOUT = 60.0
+_OPENING, _CLOSING = '{ok, "', '"}'
+
+
+def evaluate(node: Node, state: State, expression: str) -> str:
+    """Evaluate Erlang in the node and return its value as ``io:format("~tp")`` writes it.
+
+    Raises:
+        MQError: it failed there, or the node does not answer.
+    """
+    # erl_call reads Latin-1, so other characters go as Erlang's string escapes; base64 brings the value back whole.
+    text = "".join(c if c.isascii() else f"\\x{{{ord(c):X}}}" for c in expression)
+    written = f'unicode:characters_to_binary(io_lib:format("~tp", [begin {text} end]))'
+    # No -c: the cookie is read from HOME, where a command line would show it to everybody.
+    done = subprocess.run(
+        [str(find_program("erl_call", "erlang-base")), "-sname", state.node, "-e"],
+        input=f"base64:encode_to_string({written}).\n",
+        capture_output=True,
+        text=True,
+        env=node.environment(state),
+        cwd=node.home,
+        user=node.uid,
+        group=node.gid,
+        extra_groups=None if node.uid is None else [],
+        timeout=_TIMEOUT,
+        check=False,
+    )
+    answer = done.stdout.strip()
+    if not (answer.startswith(_OPENING) and answer.endswith(_CLOSING)):
+        raise MQError(f"the broker does not evaluate: {(answer or done.stderr.strip())[:300]}")
+    return base64.b64decode(answer[len(_OPENING) : -len(_CLOSING)]).decode()
+
+
+def check_definitions(node: Node, state: State) -> None:
+    """Load the definitions once more and look at the answer: RabbitMQ 3.10 starts without a word when it could not.
+
+    Raises:
+        ConfigError: the node refuses them.
+    """
+    file = str(node.definitions).replace("\\", "\\\\").replace('"', '\\"')
+    answer = evaluate(node, state, f'rabbit_definitions:import_raw(element(2, file:read_file("{file}")))')
+    if not answer.startswith(("ok", "{ok")):
+        reason = " ".join(answer.split())[:300]
+        raise ConfigError(
+            f"RabbitMQ refuses what {node.layout.cfg} asks for: {reason}",
+            hint=f"correct {node.layout.cfg}, then dirac-mq devbroker start",
+        )
