@@ -180,7 +180,7 @@ def test_planted_proxy(tmp_path: Path) -> None:
 def test_host_certificate_order(tmp_path: Path) -> None:
     """DIRAC's places for the host certificate, in its order."""
     system = pair(tmp_path / "etc", "hostcert.pem", "hostkey.pem", CredentialKind.HOST_CERTIFICATE)
-    root = pair(tmp_path / "root/etc/grid-security", "dirac" + "cert.pem", "dirackey.pem", system.kind)
+    root = pair(tmp_path / "root/etc/grid-security", "diraccert.pem", "dirackey.pem", system.kind)
     first = pair(tmp_path / "root/etc/grid-security", "servercert.pem", "serverkey.pem", system.kind)
     grid = pair(tmp_path / "grid", "servicecert.pem", "servicekey.pem", system.kind)
     cfg = pair(tmp_path / "cfg", "c.pem", "k.pem", system.kind)

@@ -6,6 +6,8 @@ Everything takes paths, so that it works on the devbroker's PKI as on a test's o
 from __future__ import annotations
 
 import os
+import re
+import secrets
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 from support.dirac_env import run_dirac
 
@@ -67,12 +69,13 @@ def by_openssl(holder: Holder, out: Path, *, policy: str = INHERIT_ALL, path_len
     extensions.write_text(
         f"keyUsage=critical,digitalSignature,keyEncipherment\nproxyCertInfo=critical,language:{policy}{path}\n"
     )
-    below = [*_subject(holder.certificate), x509.RelativeDistinguishedName([_cn(str(os.getpid()))])]
+    serial = str(secrets.randbits(31))
+    below = [*_subject(holder.certificate), x509.RelativeDistinguishedName([_cn(serial)])]
     # -subj cannot write every name, so the request borrows ours.
     _write_request(request, key, x509.Name(below))
     _run(
         *("openssl", "x509", "-req", "-sha256", "-days", "1", "-in", request, "-out", certificate),
-        *("-CA", holder.certificate, "-CAkey", holder.key, "-set_serial", str(os.getpid()), "-extfile", extensions),
+        *("-CA", holder.certificate, "-CAkey", holder.key, "-set_serial", serial, "-extfile", extensions),
     )
     return _assemble(out, certificate.read_bytes(), key.read_bytes(), holder)
 
@@ -101,7 +104,7 @@ def by_hand(
     extensions: Sequence[tuple[x509.ExtensionType, bool]] = (),
     signer: Path | None = None,
 ) -> Path:
-    """A proxy with whatever is asked for wrong about it.
+    """A proxy with a P-256 key, and with whatever is asked for wrong about it.
 
     Args:
         holder: who signs it.
@@ -116,7 +119,7 @@ def by_hand(
         signer: a PEM private key that is not the holder's.
     """
     now = datetime.now(UTC)
-    key = rsa.generate_private_key(65537, 2048)
+    key = ec.generate_private_key(ec.SECP256R1())
     above = x509.Name(_subject(holder.certificate)) if issuer is None else issuer
     usual = x509.Name([*above.rdns, x509.RelativeDistinguishedName([_cn("123456")])])
     builder = (
@@ -136,6 +139,7 @@ def by_hand(
     for extension, is_critical in extensions:
         builder = builder.add_extension(extension, critical=is_critical)
     signing_key = serialization.load_pem_private_key(_key_block((signer or holder.key).read_bytes()), None)
+    assert isinstance(signing_key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey)
     certificate = builder.sign(signing_key, hashes.SHA256())
     return _assemble(out, certificate.public_bytes(serialization.Encoding.PEM), private_pem(key), holder)
 
@@ -148,7 +152,7 @@ def proxy_info(policy: str = INHERIT_ALL, path_length: int | None = None, extra:
     return _tlv(0x30, length + _tlv(0x30, _tlv(6, octets) + extra))
 
 
-def private_pem(key: rsa.RSAPrivateKey, passphrase: bytes | None = None) -> bytes:
+def private_pem(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, passphrase: bytes | None = None) -> bytes:
     """A private key in PEM (PKCS 8), encrypted if there is a passphrase."""
     encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
     if passphrase is not None:
@@ -175,7 +179,7 @@ def _subject(file: Path) -> list[x509.RelativeDistinguishedName]:
     return x509.load_pem_x509_certificates(file.read_bytes())[0].subject.rdns
 
 
-def _cn(value: str) -> x509.NameAttribute:
+def _cn(value: str) -> x509.NameAttribute[str]:
     return x509.NameAttribute(NameOID.COMMON_NAME, value)
 
 
@@ -187,8 +191,9 @@ def _write_request(request: Path, key_file: Path, subject: x509.Name) -> None:
 
 
 def _key_block(octets: bytes) -> bytes:
-    start = octets.index(b"-----BEGIN", max(octets.find(b"PRIVATE KEY-----") - 30, 0))
-    return octets[start : octets.index(b"PRIVATE KEY-----\n", octets.index(b"-----END", start)) + 17]
+    match = re.search(rb"-----BEGIN ([A-Z ]*)PRIVATE KEY-----.*?-----END \1PRIVATE KEY-----\n", octets, re.DOTALL)
+    assert match is not None
+    return match[0]
 
 
 def _base128(arc: int) -> bytes:
