@@ -60,27 +60,28 @@ def fold(spans: Iterable[Span], width: int, ambiguous: int = 1, indent: str = ""
     """
     width = max(width, _NARROWEST)
     row, room = [Span(indent)] if indent else [], width - len(indent)
-    for span in spans:
-        text = span.text
-        while text:
-            piece = _prefix(text, room, ambiguous)
-            if piece:
-                row.append(Span(piece, span.style))
-                room -= cells(piece, ambiguous)
-                text = text[len(piece) :]
-            if text:
+    for text, style in spans:
+        at = 0
+        while at < len(text):
+            end, used = _fitting(text, at, room, ambiguous)
+            if end > at:
+                row.append(Span(text[at:end], style))
+            at, room = end, room - used
+            if at < len(text):
                 yield row
                 row, room = [Span(" " * INDENT)], width - INDENT
     yield row
 
 
-def _prefix(text: str, room: int, ambiguous: int) -> str:
-    """The longest beginning of ``text`` that fits into ``room`` columns."""
-    head = text[: max(room, 0)]
+def _fitting(text: str, at: int, room: int, ambiguous: int) -> tuple[int, int]:
+    """How far ``text`` fits from ``at`` on into ``room`` columns, and how many of them that takes."""
+    head = text[at : at + max(room, 0)]
     if head.isascii():
-        return head
+        return at + len(head), len(head)
+    used = 0
     for index, char in enumerate(head):
-        room -= _width(char, ambiguous)
-        if room < 0:
-            return head[:index]
-    return head
+        columns = _width(char, ambiguous)
+        if used + columns > room:
+            return at + index, used
+        used += columns
+    return at + len(head), used

@@ -30,8 +30,13 @@ _BLANK = (
 )
 """Letters and marks that Unicode calls default-ignorable: they take part in a text and show nothing."""
 
-_FIRST_MARK = "\u0300"
-_CACHED = 0x3000
+_MAYBE_MARK = re.compile(
+    "[\u0300-\u036f\u0483-\u0489\u0591-\u1dff\u20d0-\u20ff\u2cef-\u2dff\u302a-\u302f\u3099\u309a"
+    "\ua66f-\uabff\ufb1e\ufe00-\ufe2f\U000101fd-\U0001efff]"
+)
+"""Blocks that hold combining marks, so that most texts need not be looked at character by character."""
+
+_CACHED = 0x10000
 
 _DN_ESCAPE = re.compile(r"(\\x[89A-F][0-9A-F])")
 
@@ -75,7 +80,7 @@ def visible(text: str) -> str:
         return text
     else:
         shown = text.translate(_ESCAPES)
-    return shown if shown.isascii() or max(shown) < _FIRST_MARK else _tame_marks(shown)
+    return _tame_marks(shown) if _MAYBE_MARK.search(shown) else shown
 
 
 def visible_octets(octets: bytes) -> str:
@@ -93,7 +98,7 @@ def _tame_marks(text: str) -> str:
     tamed: list[str] = []
     marks = MAX_MARKS  # at the start there is nothing to stand on
     for char in text:
-        if char < _FIRST_MARK or category(char) not in ("Mn", "Me"):
+        if char.isascii() or category(char) not in ("Mn", "Me"):
             marks = 0
         else:
             marks += 1

@@ -82,3 +82,11 @@ def test_every_character_that_unicode_calls_control_format_or_separator_is_hidde
     missed = [code for code in range(0x110000) if unicodedata.category(chr(code)) in wanted and not hidden(code)]
     assert missed == []
     assert not any(hidden(ord(char)) for char in "aé世 \xa0\u3000☃1")
+
+
+def test_every_combining_mark_is_noticed():
+    """The quick look for blocks with combining marks misses none of those that are not hidden anyway."""
+    marks = [chr(code) for code in range(0x110000) if unicodedata.category(chr(code)) in ("Mn", "Me")]
+    missed = [mark for mark in marks if visible("a" + mark * 5) == "a" + mark * 5]
+    assert len(marks) > 1000
+    assert missed == []
