@@ -6,7 +6,6 @@ Everything takes paths, so that it works on the devbroker's PKI as on a test's o
 from __future__ import annotations
 
 import os
-import re
 import secrets
 import subprocess
 from collections.abc import Sequence
@@ -138,7 +137,7 @@ def by_hand(
         builder = builder.add_extension(x509.UnrecognizedExtension(oid, info), critical=critical)
     for extension, is_critical in extensions:
         builder = builder.add_extension(extension, critical=is_critical)
-    signing_key = serialization.load_pem_private_key(_key_block((signer or holder.key).read_bytes()), None)
+    signing_key = serialization.load_pem_private_key((signer or holder.key).read_bytes(), None)
     assert isinstance(signing_key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey)
     certificate = builder.sign(signing_key, hashes.SHA256())
     return _assemble(out, certificate.public_bytes(serialization.Encoding.PEM), private_pem(key), holder)
@@ -188,12 +187,6 @@ def _write_request(request: Path, key_file: Path, subject: x509.Name) -> None:
     signed = x509.CertificateSigningRequestBuilder(subject).sign(key, hashes.SHA256())
     request.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
     write_private(key_file, private_pem(key))
-
-
-def _key_block(octets: bytes) -> bytes:
-    match = re.search(rb"-----BEGIN ([A-Z ]*)PRIVATE KEY-----.*?-----END \1PRIVATE KEY-----\n", octets, re.DOTALL)
-    assert match is not None
-    return match[0]
 
 
 def _base128(arc: int) -> bytes:
