@@ -150,10 +150,12 @@ def bad_proxies(w: World) -> Iterator[Case]:
         "trailing octets inside": der(0x30, policy(), b"\x05\x00"),
         "a longer length than needed": b"\x30\x81" + der(0x30, policy())[1:],
         "a negative path length": der(0x30, der(0x02, b"\xff"), policy()),
+        "a negative path length of two octets": der(0x30, der(0x02, b"\xff\x00"), policy()),
         "a padded path length": der(0x30, der(0x02, b"\x00\x01"), policy()),
         "a path length of three octets": der(0x30, der(0x02, b"\x01\x00\x00"), policy()),
         "a policy where none is allowed": der(0x30, policy(INHERIT_ALL, b"x")),
         "a policy beside limited": der(0x30, policy(LIMITED, b"x")),
+        "a policy longer than it says": der(0x30, b"\x30" + bytes([policy()[1] - 1]) + policy()[2:]),
         "no language": der(0x30, der(0x30)),
         "its language bare": der(0x30, oid_der(INHERIT_ALL)),
     }.items():

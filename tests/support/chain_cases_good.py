@@ -21,7 +21,7 @@ from support.chain_parts import (
     unknown,
 )
 from support.chain_world import JANE, Case, World, accepted, sized, with_proxy
-from support.chains import issue, proxies, proxy, root, rsa_key
+from support.chains import NEXT_YEAR, TOMORROW, YESTERDAY, issue, proxies, proxy, root, rsa_key
 
 
 def good_users(w: World) -> Iterator[Case]:
@@ -70,6 +70,10 @@ def good_proxies(w: World) -> Iterator[Case]:
         "proxy with a DIRAC group", proxy(jane, unknown(DIRAC_GROUP, der(0x16, b"dirac_user"))), jane, proxies=1
     )
     yield accepted("proxy of a user without keyUsage", *with_proxy(issue(jane.subject, w.ca)), proxies=1)
+    brief = issue(jane.subject, w.ca, USER_USAGE, life=(YESTERDAY, TOMORROW))
+    yield accepted(
+        "proxy that would outlive its user's certificate", proxy(brief, life=(YESTERDAY, NEXT_YEAR)), brief, proxies=1
+    )
     yield accepted("limited proxy", proxy(jane, info=proxy_info(LIMITED)), jane, proxies=1, limited=True)
     full = proxy(jane)
     yield accepted("limited below full", proxy(full, info=proxy_info(LIMITED)), full, jane, proxies=2, limited=True)
