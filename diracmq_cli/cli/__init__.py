@@ -6,6 +6,7 @@ These functions are the console scripts of pyproject.toml.
 
 def main() -> None:
     """Run ``dirac-mq``."""
+    _begin()
     from diracmq_cli.cli.apps import suite
 
     suite()(prog_name="dirac-mq")
@@ -37,6 +38,18 @@ def peek() -> None:
 
 
 def _run(verb: str) -> None:
+    _begin()
     from diracmq_cli.cli.apps import single
 
     single(verb)(prog_name=f"dirac-mq-{verb}")
+
+
+def _begin() -> None:
+    """Take the process over from the interpreter: nothing has begun that Ctrl-C would have to bring to an end."""
+    import signal
+
+    from diracmq_cli.cli.streams import hold_standard_streams
+
+    hold_standard_streams()
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -7,6 +7,8 @@ from importlib import import_module
 
 import typer
 
+from diracmq_cli.cli.helptext import help_text, short_help
+
 VERBS = ("send", "tail", "consume", "peek", "list")
 """Verbs of the suite in the order of the help; each is ``cli/<verb>.py`` and ``dirac-mq-<verb>`` on the PATH."""
 
@@ -17,11 +19,11 @@ def suite() -> typer.Typer:
     """``dirac-mq``: the verbs as subcommands."""
     from diracmq_cli.cli import devbroker, top
 
-    app = _app(help=top.HELP)
-    app.callback(epilog=top.EPILOG)(top.suite)
+    app = _app(no_args_is_help=True)
+    app.callback(help=help_text(top.HELP, top.EXAMPLES), epilog=top.EPILOG)(top.suite)
     for verb in VERBS:
         _add(app, verb)
-    app.add_typer(devbroker.app, name="devbroker")
+    app.add_typer(devbroker.app, name="devbroker", short_help=top.DEVBROKER)
     return app
 
 
@@ -32,17 +34,23 @@ def single(verb: str) -> typer.Typer:
     return app
 
 
-def _app(**options: str) -> typer.Typer:
+def _app(*, no_args_is_help: bool = False) -> typer.Typer:
     return typer.Typer(
         add_completion=False,
+        no_args_is_help=no_args_is_help,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings=dict(CONTEXT),
-        **options,  # type: ignore[arg-type]
     )
 
 
 def _add(app: typer.Typer, verb: str) -> None:
     module = import_module(f"diracmq_cli.cli.{verb}")
     command: Callable[..., None] = getattr(module, "list_" if verb == "list" else verb)
-    app.command(verb, epilog=module.EPILOG, context_settings=dict(CONTEXT))(command)
+    docstring = command.__doc__ or ""
+    app.command(
+        verb,
+        help=help_text(docstring, module.EXAMPLES),
+        short_help=short_help(docstring),
+        context_settings=dict(CONTEXT),
+    )(command)

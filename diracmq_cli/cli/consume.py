@@ -7,21 +7,19 @@ from typing import Annotated
 import typer
 
 from diracmq_cli.cli.exits import running
-from diracmq_cli.cli.flags import Connection, Reading, Talk, grouped
-from diracmq_cli.core.quantity import parse_duration
+from diracmq_cli.cli.flags import QUEUE_HELP, Connection, Reading, Talk, duration, grouped
 from diracmq_cli.operations.handle import OnFail
 
-EPILOG = """\
-Examples:
-  dirac-mq consume demo.jobs -n 10 -j
-  dirac-mq consume demo.jobs --drain --save inbox/
-  dirac-mq consume demo.jobs --follow -- ./handle-one.sh
+EXAMPLES = """\
+dirac-mq consume demo.jobs -n 10 -j
+dirac-mq consume demo.jobs --drain --save inbox/
+dirac-mq consume demo.jobs --follow -- ./handle-one.sh
 """
 
 
 @grouped
 def consume(
-    queue: Annotated[str, typer.Argument(metavar="QUEUE", help="Queue of the CS.")],
+    queue: Annotated[str, typer.Argument(metavar="QUEUE", help=QUEUE_HELP)],
     command: Annotated[
         list[str] | None,
         typer.Argument(metavar="[-- CMD [ARG]...]", help="Command to run for each message, its body on stdin."),
@@ -44,17 +42,20 @@ def consume(
     cmd_timeout: Annotated[
         float | None,
         typer.Option(
-            "--cmd-timeout", parser=parse_duration, metavar="DURATION", help="End a command that runs longer than this."
+            "--cmd-timeout", parser=duration, metavar="DURATION", help="End a command that runs longer than this."
         ),
     ] = None,
     connection: Connection,
     reading: Reading,
     talk: Talk,
 ) -> None:
-    """Take messages from a queue and print them, save them, or run a command for each.
+    """Take messages: print them, save them, or run a command for each.
 
-    A message leaves the queue only after the output has been flushed or the command has succeeded. Say how much to
-    take with -n, --drain or --follow; to look without taking, use peek or tail.
+    Say how much to take with -n, --drain or --follow; to look without taking, use peek or tail. A message leaves the
+    queue only after the output has been flushed or the command has succeeded.
+
+    A command gets the body on standard input and the envelope on descriptor 3. Exit 0 takes the message, 75 gives it
+    back, 65 dead-letters it, 126 and 127 give it back and stop; for other statuses see --on-fail.
     """
     with running("consume", talk) as console:
         from diracmq_cli.cli.settings import limits_of, setup_of

@@ -29,7 +29,7 @@ def running(verb: str, talk: Talk) -> Iterator[Console]:
         from diracmq_cli.wiring.logs import start_logging
         from diracmq_cli.wiring.signals import StopSignals
 
-        start_logging(talk.debug_level)
+        start_logging(program, talk.debug_level)
         with StopSignals() as stop:
             yield Console.of_process(
                 program, stop, json=talk.json, quiet=talk.quiet, verbose=talk.verbose, color=talk.color
@@ -57,6 +57,15 @@ def reporting(program: str, *, debug: bool = False) -> Iterator[None]:
         _die_of(signal.SIGPIPE)
     except KeyboardInterrupt:
         _die_of(signal.SIGINT)
+    except (typer.Exit, typer.Abort):
+        raise
+    except Exception as error:
+        if debug:
+            import traceback
+
+            traceback.print_exception(error)
+        tell(program, _mistake_of_ours(error, debug=debug))
+        raise typer.Exit(ExitStatus.FAILED) from None
 
 
 def tell(program: str, error: MQError) -> None:
@@ -68,6 +77,18 @@ def tell(program: str, error: MQError) -> None:
         lines.append(f"{program}: hint: {visible(error.hint)}")
     sys.stderr.write("\n".join(lines) + "\n")
     sys.stderr.flush()
+
+
+def _mistake_of_ours(error: Exception, *, debug: bool) -> MQError:
+    """What to say of an exception that nobody foresaw: where it was raised, not what it says (a body, a password)."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = "" if trace is None else f" in {trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno}"
+    return MQError(
+        f"internal error: {type(error).__name__}{place}",
+        hint="please report it" + ("" if debug else "; the same with --debug shows more"),
+    )
 
 
 def exits(program: str) -> Callable[[Callable[P, ExitStatus | int | None]], Callable[P, None]]:

@@ -22,12 +22,22 @@ from diracmq_cli.version import __version__
 
 R = TypeVar("R")
 
+QUEUE_HELP = "A queue of the CS: its name, service::Queues::name, or System/Queue."
+
 
 def show_version(wanted: bool) -> None:
     """Print the version and end, when ``--version`` is given."""
     if wanted:
         typer.echo(f"dirac-mq {__version__}")
         raise typer.Exit
+
+
+def duration(text: str) -> float:
+    """Read a duration flag; typer would keep the reason of a ValueError to itself."""
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +77,7 @@ class Connection:
         typer.Option(
             "-t",
             "--timeout",
-            parser=parse_duration,
+            parser=duration,
             metavar="DURATION",
             envvar="DIRAC_MQ_TIMEOUT",
             help="End after this long at most, such as 300ms, 5s, 2m, 1h.",
@@ -80,7 +90,7 @@ class Talk:
     """What is said on which stream."""
 
     json: Annotated[bool, typer.Option("-j", "--json", help="Write JSON, one object a line, to stdout.")] = False
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing on stderr but errors.")] = False
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing on stderr but warnings and errors.")] = False
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Say more on stderr.")] = False
     debug_level: Annotated[
         int, typer.Option("-d", count=True, show_default=False, help="Log to stderr: -d, -dd, -ddd say more and more.")
@@ -104,7 +114,7 @@ class Reading:
     idle: Annotated[
         float | None,
         typer.Option(
-            "--idle", parser=parse_duration, metavar="DURATION", help="Stop when no message has come for this long."
+            "--idle", parser=duration, metavar="DURATION", help="Stop when no message has come for this long."
         ),
     ] = None
     template: Annotated[

@@ -9,10 +9,9 @@ import typer
 from diracmq_cli.cli.exits import running
 from diracmq_cli.cli.flags import Connection, Talk, grouped
 
-EPILOG = """\
-Examples:
-  dirac-mq list
-  dirac-mq list 'demo.*' -j | jq -r 'select(.ready>1000).queue'
+EXAMPLES = """\
+dirac-mq list
+dirac-mq list 'demo.*' -j | jq -r 'select(.ready > 1000).queue'
 """
 
 
@@ -25,7 +24,7 @@ def list_(
     connection: Connection,
     talk: Talk,
 ) -> None:
-    """List the queues of the configuration with messages ready, consumers, type and service.
+    """List the queues of the CS and what waits in them.
 
     Streams keep what was read, so they show no count. Queues that you may not look at say so.
     """

@@ -7,18 +7,17 @@ from typing import Annotated
 import typer
 
 from diracmq_cli.cli.exits import running
-from diracmq_cli.cli.flags import Connection, Reading, Talk, grouped
+from diracmq_cli.cli.flags import QUEUE_HELP, Connection, Reading, Talk, grouped
 
-EPILOG = """\
-Examples:
-  dirac-mq peek demo.jobs
-  dirac-mq peek demo.jobs -n 100 -j | jq -r .headers.\\"dirac-dn\\" | sort | uniq -c
+EXAMPLES = """\
+dirac-mq peek demo.jobs
+dirac-mq peek demo.jobs -n 100 -j | jq -r '.headers."dirac-dn"' | sort | uniq -c
 """
 
 
 @grouped
 def peek(
-    queue: Annotated[str, typer.Argument(metavar="QUEUE", help="Queue of the CS.")],
+    queue: Annotated[str, typer.Argument(metavar="QUEUE", help=QUEUE_HELP)],
     *,
     force: Annotated[
         bool, typer.Option("--force", help="Look even where each look counts towards a delivery limit.")
@@ -27,9 +26,12 @@ def peek(
     reading: Reading,
     talk: Talk,
 ) -> None:
-    """Show the next messages (10, or -n) of a queue and put all of them back, in order, before printing.
+    """Look at the next messages (10, or -n) and put all of them back.
 
-    While they are held, other consumers do not see them.
+    They are back, in order, before any is shown. While they are held, other consumers do not see them.
+
+    A quorum queue counts every look, and with a low limit a few looks would lose messages: so peek refuses where the
+    CS gives the queue no DeliveryLimit of 100 or more.
     """
     with running("peek", talk) as console:
         from diracmq_cli.cli.settings import limits_of, setup_of

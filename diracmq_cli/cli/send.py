@@ -7,20 +7,18 @@ from typing import Annotated
 import typer
 
 from diracmq_cli.cli.exits import running
-from diracmq_cli.cli.flags import Connection, Talk, grouped
-from diracmq_cli.core.quantity import parse_duration
+from diracmq_cli.cli.flags import Connection, Talk, duration, grouped
 
-EPILOG = """\
-Examples:
-  dirac-mq send demo.jobs -m 'job 42 started'
-  tail -F job.log | dirac-mq send Pilots/Log -l
-  dirac-mq peek demo.jobs -j | jq -c '.body|=ascii_upcase' | dirac-mq send demo.jobs --from-json
+EXAMPLES = """\
+dirac-mq send demo.jobs -m 'job 42 started'
+tail -F job.log | dirac-mq send Pilots/Log -l
+dirac-mq peek demo.jobs -j | dirac-mq send demo.archive --from-json
 """
 
 
 @grouped
 def send(
-    destination: Annotated[str, typer.Argument(metavar="DEST", help="Queue or exchange of the CS.")],
+    destination: Annotated[str, typer.Argument(metavar="DEST", help="A queue or an exchange of the CS.")],
     files: Annotated[
         list[str] | None, typer.Argument(metavar="[FILE]...", help="Files, each one message (or lines with -l).")
     ] = None,
@@ -43,7 +41,7 @@ def send(
     priority: Annotated[int | None, typer.Option("--priority", min=0, max=255, metavar="N", help="Priority.")] = None,
     ttl: Annotated[
         float | None,
-        typer.Option("--ttl", parser=parse_duration, metavar="DURATION", help="Let it expire unread after this long."),
+        typer.Option("--ttl", parser=duration, metavar="DURATION", help="Let it expire unread after this long."),
     ] = None,
     correlation_id: Annotated[
         str | None, typer.Option("--correlation-id", metavar="ID", help="Correlation id.")
@@ -56,9 +54,12 @@ def send(
     connection: Connection,
     talk: Talk,
 ) -> None:
-    """Publish messages to a queue or exchange and wait until the broker has confirmed each one.
+    """Publish messages and wait until the broker has confirmed each.
 
-    Without -m and FILE, standard input is the message; with -l, -0 or --from-json it is many.
+    DEST is its name where no other bears it, service::Queues::name, service::Exchanges::name, or System/Queue.
+
+    Without -m and FILE, standard input is the message; with -l, -0 or --from-json it is many. With -m or FILE,
+    standard input is not touched.
     """
     with running("send", talk) as console:
         from diracmq_cli.cli.settings import setup_of

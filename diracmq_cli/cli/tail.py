@@ -7,20 +7,19 @@ from typing import Annotated
 import typer
 
 from diracmq_cli.cli.exits import running
-from diracmq_cli.cli.flags import Connection, Reading, Talk, grouped
+from diracmq_cli.cli.flags import QUEUE_HELP, Connection, Reading, Talk, grouped
 
-EPILOG = """\
-Examples:
-  dirac-mq tail demo.jobs
-  dirac-mq tail demo.jobs -k 'job.failed.#' -j
-  dirac-mq tail demo.audit --last 20
-  dirac-mq tail demo.audit --since 2h --idle 5s
+EXAMPLES = """\
+dirac-mq tail demo.jobs
+dirac-mq tail demo.jobs -k 'job.failed.#' -j
+dirac-mq tail demo.audit --last 20
+dirac-mq tail demo.audit --since 2h --idle 5s
 """
 
 
 @grouped
 def tail(
-    queue: Annotated[str, typer.Argument(metavar="QUEUE", help="Queue of the CS.")],
+    queue: Annotated[str, typer.Argument(metavar="QUEUE", help=QUEUE_HELP)],
     *,
     pattern: Annotated[
         list[str] | None,
@@ -42,7 +41,7 @@ def tail(
     reading: Reading,
     talk: Talk,
 ) -> None:
-    """Follow what reaches a queue, without taking anything from it.
+    """Follow what reaches a queue, without taking anything.
 
     A classic or quorum queue is followed through copies made from now on; a stream can also be read from an earlier
     point.

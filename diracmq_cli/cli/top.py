@@ -8,11 +8,18 @@ import typer
 
 from diracmq_cli.cli.flags import show_version
 
-HELP = """Messaging for DIRAC over RabbitMQ, with grid certificates and RFC 3820 proxies."""
+HELP = """Messaging for DIRAC over RabbitMQ, with certificates and RFC 3820 proxies."""
 
-EPILOG = """\
-Each everyday verb is also a command of its own: dirac-mq-send, dirac-mq-tail, dirac-mq-consume and so on.
+EXAMPLES = """\
+dirac-mq list
+dirac-mq send demo.jobs -m 'job 42 started'
+dirac-mq peek demo.jobs
+dirac-mq consume demo.jobs -n 1
 """
+
+EPILOG = """Each of the first five is a command of its own too, such as dirac-mq-send."""
+
+DEVBROKER = "A private RabbitMQ for trying and testing"
 
 
 def suite(

@@ -40,6 +40,37 @@ class HandleRequest:
     can_dead_letter: bool = False
 
 
+@dataclass(slots=True)
+class HandleSummary:
+    """How many messages were settled in which way."""
+
+    acked: int = 0
+    requeued: int = 0
+    rejected: int = 0
+
+    def count(self, settlement: Settlement) -> None:
+        """Account for one message."""
+        match settlement:
+            case Settlement.ACK:
+                self.acked += 1
+            case Settlement.REQUEUE:
+                self.requeued += 1
+            case Settlement.REJECT:
+                self.rejected += 1
+            case _:
+                assert_never(settlement)
+
+    def text(self) -> str:
+        """One line of figures, leaving out what did not occur."""
+        parts = [f"{self.acked} handled"]
+        parts += [
+            f"{count} {name}"
+            for count, name in ((self.requeued, "given back"), (self.rejected, "dead-lettered"))
+            if count
+        ]
+        return ", ".join(parts)
+
+
 def handle(
     receiver: Receiver,
     launcher: Launcher,
@@ -47,7 +78,7 @@ def handle(
     limits: Limits,
     request: HandleRequest,
     *,
-    on_handled: Callable[[Delivery, Handled], None],
+    on_handled: Callable[[Delivery, Settlement, Handled], None],
     clock: Clock,
     stop: Stop,
 ) -> int:
@@ -72,8 +103,9 @@ def handle(
                     break
                 continue
             handled = _run(launcher.start(delivery, judge(delivery)), receiver, request, clock)
-            on_handled(delivery, handled)
-            if _settle(receiver, delivery, handled, request) is Settlement.REQUEUE:
+            settlement = _settle(receiver, delivery, handled, request)
+            on_handled(delivery, settlement, handled)
+            if settlement is Settlement.REQUEUE:
                 requeued += 1
                 _brake(receiver, requeued, clock, stop)
             else:

@@ -28,16 +28,19 @@ def inspect_queues(
 ) -> Iterator[ServiceReport]:
     """Ask each service once about all of its ``queues``, in the order of the CS, within ``timeout`` seconds in all.
 
-    Services that AMQP is not spoken to are reported with the reason, as are those that do not answer.
+    Services that AMQP is not spoken to are reported with the reason, as are those that do not answer; these use up
+    no more than their share of the time.
     """
     deadline = Deadline(clock, timeout)
-    for service in dict.fromkeys(queue.service for queue in queues):
+    services = list(dict.fromkeys(queue.service for queue in queues))
+    for place, service in enumerate(services):
+        share = Deadline(clock, (deadline.left or 0.0) / (len(services) - place))
         own = [queue for queue in queues if queue.service == service]
         if service.refusal is not None:
             yield ServiceReport(service, tuple(QueueState(queue=q, problem=service.refusal) for q in own))
             continue
         try:
-            yield ServiceReport(service, _ask(service, own, open_inspector, deadline))
+            yield ServiceReport(service, _ask(service, own, open_inspector, share))
         except MQError as failure:
             yield ServiceReport(service, tuple(QueueState(queue=q, problem=str(failure)) for q in own), failure)
 

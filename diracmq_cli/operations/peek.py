@@ -6,7 +6,7 @@ from diracmq_cli.core.message import Delivery
 from diracmq_cli.core.model import QueueSpec, QueueType
 from diracmq_cli.core.ports import Clock, Receiver, Sink, Stop
 from diracmq_cli.errors import ConfigError
-from diracmq_cli.operations.deadline import Deadline
+from diracmq_cli.operations.deadline import Deadline, soonest
 from diracmq_cli.operations.reading import Judge
 
 SAFE_DELIVERY_LIMIT = 100
@@ -38,12 +38,17 @@ def peek(
     *,
     count: int,
     timeout: float | None,
+    silence: float | None = None,
     clock: Clock,
     stop: Stop,
 ) -> int:
     """Show up to ``count`` messages, got within ``timeout`` seconds, and leave the queue as it was.
 
     Returns how many were shown.
+
+    Args:
+        silence: seconds without a message after which there are no more (a stream does not say that it is at its
+            end); None where ``receiver`` itself knows.
 
     Raises:
         MQError, BrokenPipeError: whatever receiver and sink raise.
@@ -52,7 +57,7 @@ def peek(
     held: list[Delivery] = []
     try:
         while len(held) < count and not stop.requested:
-            delivery = receiver.receive(deadline.left)
+            delivery = receiver.receive(soonest(deadline, Deadline(clock, silence)))
             if delivery is None:
                 break
             held.append(delivery)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from diracmq_cli.core.message import Delivery
 from diracmq_cli.core.ports import Clock, Receiver, Sink, Stop
@@ -31,6 +31,10 @@ class Limits:
     timeout: float | None = None
     idle: float | None = None
     until_empty: bool = False
+
+    def after(self, seconds: float) -> Limits:
+        """These limits when ``seconds`` of the whole have gone already, in reaching the broker."""
+        return self if self.timeout is None else replace(self, timeout=max(0.0, self.timeout - seconds))
 
     def check(self, read: int, queue: str) -> None:
         """Say so when fewer messages came than were asked for.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from diracmq_cli.core.message import Message, Outcome, Receipt
 from diracmq_cli.core.ports import Clock, Publisher, Source, Stop
+from diracmq_cli.core.values import Text
 from diracmq_cli.errors import BrokerLost, MQError, Partial, TemporaryFailure, Unroutable
 from diracmq_cli.operations.deadline import Deadline, soonest
 
@@ -95,6 +96,7 @@ def send(
     *,
     summary: SendSummary,
     on_receipts: Callable[[Sequence[Receipt]], None],
+    on_blocked: Callable[[str | None], None],
     clock: Clock,
     stop: Stop,
 ) -> None:
@@ -104,7 +106,9 @@ def send(
 
     Args:
         prepare: makes the message that is published (routing key, headers, stamp).
-        on_receipts: told of each batch of receipts.
+        on_receipts: told of each batch of receipts; in the end there has been one for every message, if only to say
+            that its fate is unknown.
+        on_blocked: told when the broker begins to block us (its reason) and when it lets us go on (None).
 
     Raises:
         TemporaryFailure: the time is up and the broker has not answered; what is in flight has an unknown fate.
@@ -112,13 +116,15 @@ def send(
     """
     whole = Deadline(clock, request.timeout)
     stall = Deadline(clock, request.stall)
+    account = _Account(summary, on_receipts)
     waiting: deque[Message] = deque()
     ended = False
+    blocked: str | None = None
     try:
         while not stop.requested:
             while waiting and publisher.ready:
-                publisher.publish(request.exchange, prepare(waiting.popleft()))
-                summary.sent += 1
+                message = prepare(waiting.popleft())
+                account.open(publisher.publish(request.exchange, message), message.properties.message_id)
             if not waiting and not ended:
                 batch = source.read()
                 if batch is None:
@@ -135,35 +141,55 @@ def send(
             receipts = publisher.turn(soonest(whole, stall), source.fileno() if not waiting and not ended else None)
             if receipts:
                 stall.restart()
-                _account(receipts, summary, on_receipts)
+                account.settle(receipts)
+            if publisher.blocked != blocked:
+                blocked = publisher.blocked
+                on_blocked(blocked)
             if whole.over or (stall.over and not idle):
                 raise TemporaryFailure(_why_late(publisher, request), hint="try again, or give it a longer --timeout")
-        _await_confirms(publisher, summary, on_receipts, Deadline(clock, CONFIRM_GRACE))
-    except MQError:
-        summary.unknown += publisher.in_flight
+        _await_confirms(publisher, account, Deadline(clock, CONFIRM_GRACE))
+        account.give_up("the sender was stopped before the broker had answered")
+    except MQError as error:
+        account.give_up(str(error))
         raise
 
 
-def _account(
-    receipts: Sequence[Receipt], summary: SendSummary, on_receipts: Callable[[Sequence[Receipt]], None]
-) -> None:
-    for receipt in receipts:
-        summary.count(receipt)
-    on_receipts(receipts)
+class _Account:
+    """Every message that was published, until it is known what became of it."""
+
+    def __init__(self, summary: SendSummary, on_receipts: Callable[[Sequence[Receipt]], None]) -> None:
+        self._summary, self._on_receipts = summary, on_receipts
+        self._open: dict[int, Text | None] = {}
+
+    def open(self, sequence: int, message_id: Text | None) -> None:
+        """A message has been published."""
+        self._summary.sent += 1
+        self._open[sequence] = message_id
+
+    def settle(self, receipts: Sequence[Receipt]) -> None:
+        """The broker's word has come on these."""
+        for receipt in receipts:
+            self._open.pop(receipt.sequence, None)
+            self._summary.count(receipt)
+        self._on_receipts(receipts)
+
+    def give_up(self, reason: str) -> None:
+        """Nothing more will be heard."""
+        if self._open:
+            self.settle(
+                [
+                    Receipt(sequence=sequence, message_id=str(message_id or ""), outcome=Outcome.UNKNOWN, reason=reason)
+                    for sequence, message_id in self._open.items()
+                ]
+            )
 
 
-def _await_confirms(
-    publisher: Publisher,
-    summary: SendSummary,
-    on_receipts: Callable[[Sequence[Receipt]], None],
-    grace: Deadline,
-) -> None:
+def _await_confirms(publisher: Publisher, account: _Account, grace: Deadline) -> None:
     while publisher.in_flight and not grace.over:
         try:
-            _account(publisher.turn(grace.left), summary, on_receipts)
+            account.settle(publisher.turn(grace.left))
         except BrokerLost:
             break
-    summary.unknown += publisher.in_flight
 
 
 def _why_late(publisher: Publisher, request: SendRequest) -> str:

@@ -13,7 +13,7 @@ from diracmq_cli.core.ports import Receiver, Sink
 from diracmq_cli.core.quantity import format_duration
 from diracmq_cli.errors import ConfigError, UsageError
 from diracmq_cli.operations.consume import consume
-from diracmq_cli.operations.handle import HandleRequest, OnFail, handle
+from diracmq_cli.operations.handle import HandleRequest, HandleSummary, OnFail, handle
 from diracmq_cli.operations.reading import Judge, Limits
 from diracmq_cli.wiring.console import Console
 from diracmq_cli.wiring.judging import judge_for
@@ -57,6 +57,7 @@ def run_consume(setup: Setup, options: ConsumeOptions, console: Console) -> None
     Raises:
         MQError: what went wrong; what was not safely taken is back in the queue.
     """
+    started = time.monotonic()
     options.check()
     target = setup.target(options.queue)
     queue = target.queue
@@ -67,22 +68,34 @@ def run_consume(setup: Setup, options: ConsumeOptions, console: Console) -> None
         target.service, timeout=_at_most(limits.timeout, CONNECT_TIMEOUT), wake_fd=console.stop.wake_fd
     )
     try:
-        taken = take(session.consumer(queue, limit=limits.count))
+        receiver = session.consumer(queue, limit=limits.count)
+        taken = take(receiver, limits.after(time.monotonic() - started))
     finally:
         session.close()
     if not console.stop.requested:
         limits.check(taken, str(queue.address))
 
 
-def _taker(queue: QueueSpec, options: ConsumeOptions, console: Console, judge: Judge) -> Callable[[Receiver], int]:
+Taker = Callable[[Receiver, Limits], int]
+
+
+def _taker(queue: QueueSpec, options: ConsumeOptions, console: Console, judge: Judge) -> Taker:
     """What to do with a receiver; flags, template and directory are checked before anything is taken."""
     if options.command is not None:
         return _handler(queue, options, console, judge)
     sink = _sink(options, console)
-    return lambda receiver: consume(receiver, sink, judge, options.limits, clock=time.monotonic, stop=console.stop)
+
+    def take(receiver: Receiver, limits: Limits) -> int:
+        taken = consume(receiver, sink, judge, limits, clock=time.monotonic, stop=console.stop)
+        if options.save is not None or console.verbose:
+            where = "" if options.save is None else f", saved in {options.save}"
+            console.talk.info(f"{queue.address}: {taken} taken{where}")
+        return taken
+
+    return take
 
 
-def _handler(queue: QueueSpec, options: ConsumeOptions, console: Console, judge: Judge) -> Callable[[Receiver], int]:
+def _handler(queue: QueueSpec, options: ConsumeOptions, console: Console, judge: Judge) -> Taker:
     from diracmq_cli.output.child import Launcher
 
     launcher = Launcher(options.command or ())
@@ -92,21 +105,22 @@ def _handler(queue: QueueSpec, options: ConsumeOptions, console: Console, judge:
         command_timeout=options.command_timeout,
         can_dead_letter=queue.dead_letter_queue is not None,
     )
+    summary = HandleSummary()
 
-    def tell(delivery: Delivery, handled: Handled) -> None:
-        if handled.settlement is not Settlement.ACK:
+    def tell(delivery: Delivery, settlement: Settlement, handled: Handled) -> None:
+        summary.count(settlement)
+        if settlement is not Settlement.ACK:
             console.talk.warning(f"message {delivery.message.properties.message_id}: {handled.detail}")
 
-    return lambda receiver: handle(
-        receiver,
-        launcher,
-        judge,
-        options.limits,
-        request,
-        on_handled=tell,
-        clock=time.monotonic,
-        stop=console.stop,
-    )
+    def take(receiver: Receiver, limits: Limits) -> int:
+        try:
+            return handle(
+                receiver, launcher, judge, limits, request, on_handled=tell, clock=time.monotonic, stop=console.stop
+            )
+        finally:
+            console.talk.info(f"{queue.address}: {summary.text()}")
+
+    return take
 
 
 def _sink(options: ConsumeOptions, console: Console) -> Sink:

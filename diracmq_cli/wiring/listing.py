@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from diracmq_cli.core.model import BrokerService, QueueSpec
+from diracmq_cli.core.address import Address
+from diracmq_cli.core.model import BrokerService
 from diracmq_cli.core.ports import Inspector
 from diracmq_cli.errors import MQError, UnknownDestination
 from diracmq_cli.operations.listing import inspect_queues
 from diracmq_cli.output.table import print_queues
 from diracmq_cli.wiring.console import Console
 from diracmq_cli.wiring.setup import Setup
-from diracmq_cli.wiring.target import on_service
+from diracmq_cli.wiring.target import on_broker
 
 DEFAULT_TIMEOUT = 10.0
 
@@ -36,9 +37,10 @@ def run_list(setup: Setup, options: ListOptions, console: Console) -> None:
         ConfigError: an entry of the CS cannot be read; the others have been shown.
         MQError: a broker could not be asked; the others have been shown.
     """
-    model = setup.model if options.broker is None else on_service(setup.model, options.broker)
-    queues = _chosen(model.queues, options.patterns)
-    if not queues and not model.refused:
+    model = setup.model if options.broker is None else on_broker(setup.model, options.broker)
+    queues = [queue for queue in model.queues if _chosen(queue.address, options.patterns)]
+    refused = [error for address, error in model.refused if _chosen(address, options.patterns)]
+    if not queues and not refused:
         raise _nothing(setup, options)
     reports = list(
         inspect_queues(
@@ -53,7 +55,7 @@ def run_list(setup: Setup, options: ListOptions, console: Console) -> None:
     )
     console.writer.flush()
     errors: list[MQError] = [report.failure for report in reports if report.failure is not None]
-    errors += [error for _, error in model.refused]
+    errors += refused
     for error in errors[1:]:
         console.talk.warning(str(error))
     if errors:
@@ -64,14 +66,10 @@ def _open_inspector(setup: Setup, service: BrokerService, timeout: float, consol
     return setup.open(service, timeout=timeout, wake_fd=console.stop.wake_fd).inspector()
 
 
-def _chosen(queues: Sequence[QueueSpec], patterns: Sequence[str]) -> list[QueueSpec]:
+def _chosen(address: Address, patterns: Sequence[str]) -> bool:
     if not patterns:
-        return list(queues)
-    return [
-        queue
-        for queue in queues
-        if any(fnmatchcase(name, pattern) for pattern in patterns for name in (queue.name, str(queue.address)))
-    ]
+        return True
+    return any(fnmatchcase(name, pattern) for pattern in patterns for name in (address.name, str(address)))
 
 
 def _nothing(setup: Setup, options: ListOptions) -> UnknownDestination:

@@ -13,6 +13,7 @@ from diracmq_cli.wiring.console import Console
 from diracmq_cli.wiring.judging import judge_for
 from diracmq_cli.wiring.setup import Setup
 from diracmq_cli.wiring.sinks import printing_sink
+from diracmq_cli.wiring.streams import END_WAIT
 
 DEFAULT_COUNT = 10
 DEFAULT_TIMEOUT = 10.0
@@ -42,7 +43,7 @@ def run_peek(setup: Setup, options: PeekOptions, console: Console) -> None:
     if not options.force:
         guard(queue)
     count = options.limits.count or DEFAULT_COUNT
-    timeout = options.limits.timeout or DEFAULT_TIMEOUT
+    timeout = DEFAULT_TIMEOUT if options.limits.timeout is None else options.limits.timeout
     started = time.monotonic()
     session = setup.open(target.service, timeout=timeout, wake_fd=console.stop.wake_fd)
     try:
@@ -56,6 +57,7 @@ def run_peek(setup: Setup, options: PeekOptions, console: Console) -> None:
             judge_for(queue, setup.model),
             count=count,
             timeout=max(0.0, timeout - (time.monotonic() - started)),
+            silence=END_WAIT if queue.type is QueueType.STREAM else None,
             clock=time.monotonic,
             stop=console.stop,
         )

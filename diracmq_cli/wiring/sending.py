@@ -12,7 +12,7 @@ from functools import partial
 from diracmq_cli.core.ids import uuid7
 from diracmq_cli.core.message import Message, Receipt
 from diracmq_cli.core.model import ExchangeSpec
-from diracmq_cli.core.ports import Session, Source
+from diracmq_cli.core.ports import Source
 from diracmq_cli.core.stamp import Sender, stamp
 from diracmq_cli.core.values import FieldValue, Table
 from diracmq_cli.errors import UsageError
@@ -27,12 +27,13 @@ from diracmq_cli.input import (
 )
 from diracmq_cli.operations.overrides import Overrides
 from diracmq_cli.operations.send import SendRequest, SendSummary, send
+from diracmq_cli.output.writer import Writer
 from diracmq_cli.wiring.console import Console
 from diracmq_cli.wiring.sender import sender_of
 from diracmq_cli.wiring.setup import Setup
 
 DEFAULT_TIMEOUT = 30.0
-"""Seconds for one message, and for a silence of the broker while many are sent."""
+"""Seconds to reach the broker, and for a silence of the broker while it owes an answer. Input may take its time."""
 
 
 class Framing(Enum):
@@ -136,30 +137,36 @@ def run_send(setup: Setup, options: SendOptions, console: Console) -> None:
     connect_timeout = DEFAULT_TIMEOUT if options.timeout is None else options.timeout
     started = time.monotonic()
     session = setup.open(target.service, timeout=connect_timeout, wake_fd=console.stop.wake_fd)
+    sender = sender_of(setup, session, by_name=setup.login_name(target.service) is not None)
     summary = SendSummary()
     try:
-        publisher = session.publisher()
         send(
             source,
-            publisher,
-            _Preparation(_overrides(options, default_key), _sender(setup, session, target.service.user, options)),
+            session.publisher(),
+            _Preparation(_overrides(options, default_key), sender.anonymous() if options.anonymous else sender),
             SendRequest(
                 exchange=exchange,
                 destination=str(target.spec.address),
-                timeout=_whole(options, started),
+                timeout=None if options.timeout is None else max(0.0, options.timeout - (time.monotonic() - started)),
                 stall=DEFAULT_TIMEOUT,
             ),
             summary=summary,
-            on_receipts=_Receipts(console) if options.receipts else _ignore,
+            on_receipts=_Receipts(console.writer) if options.receipts else _ignore,
+            on_blocked=lambda reason: console.talk.state(_blocked(target.service.name, reason)),
             clock=time.monotonic,
             stop=console.stop,
         )
     finally:
         session.close()
-        console.writer.flush()
-        if options.framing.many or console.verbose:
+        if options.framing.many or console.verbose or console.stop.requested:
             console.talk.info(f"{target.spec.address}: {summary.text()}")
     summary.check(str(target.spec.address))
+
+
+def _blocked(service: str, reason: str | None) -> str:
+    if reason is None:
+        return f"the broker of {service} takes messages again"
+    return f"the broker of {service} blocks publishers ({reason}); waiting"
 
 
 class _Preparation:
@@ -181,8 +188,8 @@ class _Preparation:
 class _Receipts:
     """Writes each receipt as a JSON line (``-j``)."""
 
-    def __init__(self, console: Console) -> None:
-        self._writer = console.writer
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
 
     def __call__(self, receipts: Sequence[Receipt]) -> None:
         import json
@@ -191,7 +198,7 @@ class _Receipts:
             line = {"message_id": receipt.message_id, "outcome": receipt.outcome.value}
             if receipt.reason is not None:
                 line["reason"] = receipt.reason
-            self._writer.write(json.dumps(line).encode() + b"\n")
+            self._writer.write(json.dumps(line, separators=(",", ":")).encode() + b"\n")
         self._writer.flush()
 
 
@@ -230,18 +237,3 @@ def _overrides(options: SendOptions, default_routing_key: str) -> Overrides:
         reply_to=options.reply_to,
         message_id=options.message_id,
     )
-
-
-def _sender(setup: Setup, session: Session, user: str | None, options: SendOptions) -> Sender:
-    sender = sender_of(setup, session, by_name=user is not None)
-    return sender.anonymous() if options.anonymous else sender
-
-
-def _whole(options: SendOptions, started: float) -> float | None:
-    """Seconds left for the whole, as ``--timeout`` says; one message has a limit even without."""
-    limit = options.timeout
-    if limit is None:
-        if options.framing.many:
-            return None
-        limit = DEFAULT_TIMEOUT
-    return max(0.0, limit - (time.monotonic() - started))

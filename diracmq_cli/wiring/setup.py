@@ -6,6 +6,7 @@ late, so that a command pays only for what it uses.
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 from diracmq_cli.core.identity import CredentialRequest, CredentialSettings, Identity
 from diracmq_cli.core.model import BrokerService, MessagingModel
 from diracmq_cli.core.ports import Session
+from diracmq_cli.core.quantity import format_duration
 from diracmq_cli.errors import ConfigError, CredentialError
 from diracmq_cli.version import __version__
 from diracmq_cli.wiring.passphrase import ask_on_terminal
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     import ssl
 
     from diracmq_cli.config import Configuration
+
+_log = logging.getLogger(__name__)
 
 CLIENT_NAME = f"dirac-mq/{__version__}"
 
@@ -56,18 +60,24 @@ class Setup:
         from diracmq_cli.config import LocalSources, load_configuration
 
         choices = self.choices
-        return load_configuration(LocalSources(choices.options, choices.cfg_files, choices.environment))
+        configuration = load_configuration(LocalSources(choices.options, choices.cfg_files, choices.environment))
+        _log.info("configuration from %s", ", ".join(configuration.files) or "no file at all")
+        return configuration
 
     @cached_property
     def model(self) -> MessagingModel:
         """The queues, exchanges and services of the configuration."""
         from diracmq_cli.config import read_messaging
 
-        return read_messaging(self.configuration)
+        model = read_messaging(self.configuration)
+        _log.debug("%d queues, %d exchanges, %d services", len(model.queues), len(model.exchanges), len(model.services))
+        return model
 
     def target(self, destination: str) -> Target:
         """Find a destination; raises as ``wiring.target.resolve``."""
-        return resolve(self.model, destination, self.choices.broker)
+        target = resolve(self.model, destination, self.choices.broker)
+        _log.info("%s is %s, from %s", destination, target.spec.address, target.spec.source)
+        return target
 
     @cached_property
     def identity(self) -> Identity:
@@ -79,7 +89,16 @@ class Setup:
         from diracmq_cli.credentials import locate, read_identity
 
         files = locate(self.choices.credentials, self._settings, self.choices.environment, os.getuid())
-        return read_identity(files, now=time.time(), passphrase=self._passphrase)
+        now = time.time()
+        identity = read_identity(files, now=now, passphrase=self._passphrase)
+        _log.info(
+            "%s %s of %s, %s left",
+            identity.kind,
+            identity.certificate_file,
+            identity.dn,
+            format_duration(identity.not_after - now),
+        )
+        return identity
 
     def open(self, service: BrokerService, *, timeout: float, wake_fd: int | None = None) -> Session:
         """Log in to ``service`` within ``timeout`` seconds.
@@ -93,29 +112,59 @@ class Setup:
 
         if service.refusal is not None:
             raise ConfigError(f"{service.name}: {service.refusal}", hint=service.refusal_hint)
-        by_name = service.user is not None
-        if by_name and service.password_problem is not None:
-            raise service.password_problem
-        if by_name and service.password is None:
-            raise CredentialError(
-                f"no Password for user {service.user} of {service.name} ({service.source})",
-                hint="put Password into a local CFG file that only you can read (chmod 600)",
-            )
-        context = self._server_context() if by_name and service.tls else self._user_context() if service.tls else None
-        return connect(
+        user = self.login_name(service)
+        context = None
+        if service.tls:
+            context = self._user_context(service) if user is None else self._server_context()
+        _log.info("dialling %s: %s", service.name, ", ".join(map(str, service.hosts)))
+        started = time.monotonic()
+        session = connect(
             service,
             context,
-            login=service.user or self.identity.dn,
-            password=service.password,
+            login=self.identity.dn if user is None else user,
+            password=None if user is None else service.password,
             timeout=timeout,
             wake_fd=wake_fd,
             client_name=CLIENT_NAME,
         )
+        _log.info(
+            "%s, RabbitMQ %s, knows us as %s; %.0f ms from %s",
+            session.peer,
+            ".".join(map(str, session.server_version)) or "of an unknown version",
+            session.login,
+            (time.monotonic() - started) * 1000,
+            session.local_address,
+        )
+        return session
 
-    def _user_context(self) -> ssl.SSLContext:
+    def login_name(self, service: BrokerService) -> str | None:
+        """The user that we log in as by password; None for a login by certificate.
+
+        ``User`` stands in the CS for all to read, the password only where the server runs: everybody else logs in
+        with a certificate.
+
+        Raises:
+            CredentialError: there is a password, and it must not be used.
+        """
+        if service.user is not None and service.password_problem is not None:
+            raise service.password_problem
+        if service.user is not None and service.password is None:
+            _log.info("no Password for user %s of %s: a certificate has to do", service.user, service.name)
+        return None if service.password is None else service.user
+
+    def _user_context(self, service: BrokerService) -> ssl.SSLContext:
         from diracmq_cli.credentials import tls_context
 
-        return tls_context(self.identity, self._ca_directory, passphrase=self._passphrase)
+        try:
+            return tls_context(self.identity, self._ca_directory, passphrase=self._passphrase)
+        except CredentialError as error:
+            if service.user is None:
+                raise
+            raise CredentialError(
+                f"no Password for user {service.user} of {service.name} ({service.source}), and {error}",
+                hint="a server has Password in a local CFG file that only it can read (chmod 600); for a person: "
+                + (error.hint or "dirac-proxy-init"),
+            ) from error
 
     def _server_context(self) -> ssl.SSLContext:
         """TLS for a server that logs in by name: with the host's certificate where there is one."""
@@ -123,6 +172,7 @@ class Setup:
 
         files = locate_host_certificate(self._settings, self.choices.environment)
         host = None if files is None else read_identity(files, now=time.time())
+        _log.info("logging in by name, %s", "without a certificate" if host is None else f"as host {host.dn}")
         return tls_context(host, self._ca_directory)
 
     @cached_property
@@ -135,7 +185,9 @@ class Setup:
     def _ca_directory(self) -> str:
         from diracmq_cli.credentials import locate_ca_directory
 
-        return locate_ca_directory(self.choices.credentials, self._settings, self.choices.environment)
+        directory = locate_ca_directory(self.choices.credentials, self._settings, self.choices.environment)
+        _log.info("certificate authorities in %s", directory)
+        return directory
 
     @cached_property
     def _passphrase(self) -> Callable[[str], str] | None:

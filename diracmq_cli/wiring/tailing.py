@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from diracmq_cli.core.model import QueueSpec, QueueType
 from diracmq_cli.core.ports import Receiver, Session
-from diracmq_cli.core.quantity import parse_duration
 from diracmq_cli.errors import UsageError
 from diracmq_cli.operations.reading import Limits
 from diracmq_cli.operations.tail import tail
@@ -16,11 +16,10 @@ from diracmq_cli.wiring.console import Console
 from diracmq_cli.wiring.judging import judge_for
 from diracmq_cli.wiring.setup import Setup
 from diracmq_cli.wiring.sinks import printing_sink
+from diracmq_cli.wiring.streams import first_of_last, moment, offset_of
 
 CONNECT_TIMEOUT = 30.0
 COUNT_WAIT = 5.0
-END_WAIT = 0.5
-"""Seconds of silence after which a stream's end is taken to be reached."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +54,8 @@ class TailOptions:
                 f"{chosen[0]} needs a stream, and {queue.address} is a {queue.type} queue: it keeps no history",
                 hint=f"dirac-mq peek {queue.address} shows what waits there now",
             )
+        if self.offset is not None:
+            offset_of(self.offset)
 
 
 def run_tail(setup: Setup, options: TailOptions, console: Console) -> None:
@@ -63,6 +64,7 @@ def run_tail(setup: Setup, options: TailOptions, console: Console) -> None:
     Raises:
         MQError: what went wrong.
     """
+    started = time.monotonic()
     sink = printing_sink(console, options.template)
     target = setup.target(options.queue)
     queue = target.queue
@@ -70,20 +72,20 @@ def run_tail(setup: Setup, options: TailOptions, console: Console) -> None:
     since = None if options.since is None else moment(options.since, time.time())
     limit = options.limits.timeout
     timeout = CONNECT_TIMEOUT if limit is None else min(limit, CONNECT_TIMEOUT)
-    if options.last is not None:
-        probe = setup.open(target.service, timeout=timeout, wake_fd=console.stop.wake_fd)
-        try:
-            options = replace(options, offset=str(_first_of_last(probe, queue, options.last)))
-        finally:
-            probe.close()
-    session = setup.open(target.service, timeout=timeout, wake_fd=console.stop.wake_fd)
+
+    def connected() -> Session:
+        return setup.open(target.service, timeout=timeout, wake_fd=console.stop.wake_fd)
+
+    start = _start(options, since, lambda count: _last(connected(), queue, count))
+    session = connected()
     try:
-        console.talk.info(_what(queue, options, session))
+        receiver = _receiver(session, queue, options.patterns, start)
+        console.talk.info(_what(session, queue, options))
         shown = tail(
-            _open_reader(session, queue, options, since),
+            receiver,
             sink,
             judge_for(queue, setup.model),
-            options.limits,
+            options.limits.after(time.monotonic() - started),
             since=since,
             clock=time.monotonic,
             stop=console.stop,
@@ -94,56 +96,43 @@ def run_tail(setup: Setup, options: TailOptions, console: Console) -> None:
         options.limits.check(shown, str(queue.address))
 
 
-def moment(text: str, now: float) -> float:
-    """Seconds since the epoch of ``--since``: a duration before ``now``, or an RFC 3339 time (UTC if it says nothing).
+def _start(options: TailOptions, since: float | None, find_last: Callable[[int], str | int]) -> str | int:
+    """Where in a stream to begin."""
+    if options.last is not None:
+        return find_last(options.last)
+    if since is not None:
+        return datetime.fromtimestamp(since, UTC).isoformat()
+    return "next" if options.offset is None else offset_of(options.offset)
 
-    Raises:
-        UsageError: neither.
-    """
+
+def _last(probe: Session, queue: QueueSpec, count: int) -> str | int:
     try:
-        return now - parse_duration(text)
-    except ValueError:
-        pass
-    try:
-        when = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"--since {text}: write how long ago (2h) or a time (2026-11-24T01:58:03Z)") from None
-    return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
+        return first_of_last(probe, queue, count)
+    finally:
+        probe.close()
 
 
-def _what(queue: QueueSpec, options: TailOptions, session: Session) -> str:
-    """What is followed and how many messages wait: those that this will not show."""
+def _receiver(session: Session, queue: QueueSpec, patterns: Sequence[str], start: str | int) -> Receiver:
     if queue.type is QueueType.STREAM:
-        return f"following the stream {queue.address}"
+        return session.stream_reader(queue, offset=start)
+    return session.tail(queue, patterns=patterns or ("#",))
+
+
+def _what(session: Session, queue: QueueSpec, options: TailOptions) -> str:
+    """What is followed, from when on, and how many messages wait that will not be shown."""
+    if queue.type is QueueType.STREAM:
+        return f"following the stream {queue.address} {_from(options)}"
     (status,) = session.inspector().status([queue.name], COUNT_WAIT)
     waiting = "" if status.ready is None else f"; {status.ready} already wait there (dirac-mq peek shows them)"
     chosen = f", routing keys {' '.join(options.patterns)}" if options.patterns else ""
     return f"following copies of what reaches {queue.address} from now on{chosen}{waiting}"
 
 
-def _open_reader(session: Session, queue: QueueSpec, options: TailOptions, since: float | None) -> Receiver:
-    if queue.type is not QueueType.STREAM:
-        return session.tail(queue, patterns=options.patterns or ("#",))
-    if since is not None:
-        return session.stream_reader(queue, offset=datetime.fromtimestamp(since, UTC).isoformat())
-    return session.stream_reader(queue, offset=_offset(options.offset))
-
-
-def _offset(text: str | None) -> str | int:
-    if text is None:
-        return "next"
-    return int(text) if text.isdecimal() else text
-
-
-def _first_of_last(session: Session, queue: QueueSpec, count: int) -> str | int:
-    """The offset at which the last ``count`` messages of a stream begin.
-
-    RabbitMQ finds the last chunk only, and a chunk holds any number of messages: so read to the end once.
-    """
-    receiver = session.stream_reader(queue, offset="last")
-    end: int | None = None
-    while (delivery := receiver.receive(END_WAIT)) is not None:
-        receiver.ack(delivery)
-        offset = delivery.message.headers.get("x-stream-offset")
-        end = offset if isinstance(offset, int) else end
-    return "first" if end is None or end < count else end - count + 1
+def _from(options: TailOptions) -> str:
+    if options.last is not None:
+        return f"from its last {options.last} on"
+    if options.since is not None:
+        return f"since {options.since}"
+    if options.offset is not None:
+        return f"from offset {options.offset} on"
+    return "from now on (--last or --since shows what is there)"

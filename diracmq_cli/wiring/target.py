@@ -10,6 +10,8 @@ from diracmq_cli.core.model import BrokerService, ExchangeSpec, HostPort, Messag
 from diracmq_cli.errors import UnknownDestination, UsageError
 
 _PORTS = {"amqps": 5671, "amqp": 5672}
+_URL = Source("the URL", "--broker")
+"""Where a broker comes from that the CS does not name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +90,22 @@ def resolve(model: MessagingModel, destination: str, broker: str | None) -> Targ
     return Target(spec, _moved(spec.service, where))
 
 
+def on_broker(model: MessagingModel, broker: str) -> MessagingModel:
+    """The model as ``--broker`` changes it: the part that one service holds, or everything on the broker of a URL.
+
+    Raises:
+        UsageError, UnknownDestination: as ``resolve``.
+    """
+    where = parse_broker(broker)
+    if isinstance(where, str):
+        return on_service(model, where)
+    return replace(
+        model,
+        queues=tuple(replace(queue, service=_moved(queue.service, where)) for queue in model.queues),
+        exchanges=tuple(replace(exchange, service=_moved(exchange.service, where)) for exchange in model.exchanges),
+    )
+
+
 def on_service(model: MessagingModel, name: str) -> MessagingModel:
     """The part of the model that one service holds."""
     queues = tuple(queue for queue in model.queues if queue.service.name == name)
@@ -107,14 +125,23 @@ def _moved(service: BrokerService, where: BrokerUrl) -> BrokerService:
     own = where.host in service.hosts and where.tls == service.tls
     if own:
         return replace(service, hosts=(where.host,), vhost=vhost)
-    return replace(service, hosts=(where.host,), tls=where.tls, vhost=vhost, user=None, password=None, refusal=None)
+    return replace(
+        service,
+        hosts=(where.host,),
+        source=_URL,
+        tls=where.tls,
+        vhost=vhost,
+        user=None,
+        password=None,
+        password_problem=None,
+        refusal=None,
+    )
 
 
 def _unlisted(destination: str, where: BrokerUrl) -> QueueSpec | ExchangeSpec:
-    source = Source("the URL", "--broker")
     wanted = parse_address(destination)
     address = wanted if isinstance(wanted, Address) else Address(str(where.host), Kind.QUEUE, wanted)
-    service = BrokerService(name=address.service, hosts=(where.host,), source=source, tls=where.tls)
+    service = BrokerService(name=address.service, hosts=(where.host,), source=_URL, tls=where.tls)
     if address.kind is Kind.EXCHANGE:
-        return ExchangeSpec(address=address, service=service, source=source)
-    return QueueSpec(address=address, service=service, source=source, exchange=f"{address.name}.x", in_cs=False)
+        return ExchangeSpec(address=address, service=service, source=_URL)
+    return QueueSpec(address=address, service=service, source=_URL, exchange=f"{address.name}.x", in_cs=False)

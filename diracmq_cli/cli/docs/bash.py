@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from diracmq_cli.cli.docs.tree import Command, Option
 from diracmq_cli.cli.docs.values import Value, value_of
 
@@ -18,7 +20,16 @@ def completion(program: Command) -> str:
 {function}() {{
     local cur=${{COMP_WORDS[COMP_CWORD]}} prev=${{COMP_WORDS[COMP_CWORD-1]}} path={program.name} word
     COMPREPLY=()
+    if [[ $cur == = ]]; then
+        cur=
+    elif [[ $prev == = ]]; then
+        prev=${{COMP_WORDS[COMP_CWORD-2]}}
+    fi
     for word in "${{COMP_WORDS[@]:1:COMP_CWORD-1}}"; do
+        if [[ $word == -- ]]; then
+            compopt -o bashdefault -o default
+            return
+        fi
         case "$path $word" in
 {_paths(program)}
         esac
@@ -41,20 +52,16 @@ def _paths(program: Command) -> str:
 def _case(command: Command) -> str:
     words = [sub.name for sub in command.commands]
     flags = [flag for option in command.options for flag in option.flags]
-    values = [line for option in command.options if (line := _value(option))]
-    files = any(argument.metavar.startswith("[FILE") for argument in command.arguments)
-    fallback = (
-        'COMPREPLY=($(compgen -f -- "$cur"))' if files else f"COMPREPLY=($(compgen -W '{' '.join(words)}' -- \"$cur\"))"
-    )
+    files = any("FILE" in argument.metavar for argument in command.arguments)
     lines = [
         f'        "{" ".join(command.path)}")',
         '            case "$prev" in',
-        *values,
+        *(line for option in command.options if (line := _value(option))),
         "            esac",
         "            if [[ $cur == -* ]]; then",
-        f"                COMPREPLY=($(compgen -W '{' '.join(flags)}' -- \"$cur\"))",
+        f"                {_words(flags)}",
         "            else",
-        f"                {fallback}",
+        f"                {_FILES if files else _words(words)}",
         "            fi",
         "            ;;",
     ]
@@ -66,11 +73,19 @@ def _value(option: Option) -> str | None:
         return None
     match value_of(option):
         case Value.CHOICE:
-            action = f"COMPREPLY=($(compgen -W '{' '.join(option.choices)}' -- \"$cur\"))"
+            action = _words(option.choices)
         case Value.FILE:
-            action = 'COMPREPLY=($(compgen -f -- "$cur"))'
+            action = _FILES
         case Value.DIRECTORY:
-            action = 'COMPREPLY=($(compgen -d -- "$cur"))'
+            action = _DIRECTORIES
         case Value.TEXT:
             action = ":"
     return f"                {'|'.join(option.flags)}) {action}; return ;;"
+
+
+_FILES = 'compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur")'
+_DIRECTORIES = 'compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- "$cur")'
+
+
+def _words(words: Sequence[str]) -> str:
+    return f"mapfile -t COMPREPLY < <(compgen -W '{' '.join(words)}' -- \"$cur\")" if words else ":"

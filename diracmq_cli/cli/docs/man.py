@@ -2,73 +2,49 @@
 
 from __future__ import annotations
 
-from diracmq_cli.cli.docs.tree import Command, Option
+from collections.abc import Iterable
+
+from diracmq_cli.cli.docs.sections import ENVIRONMENT, EXIT_STATUS, FILES, PLAIN_MARKS, Rows, further
+from diracmq_cli.cli.docs.tree import Argument, Command, Option
 from diracmq_cli.version import __version__
-
-EXIT_STATUS = (
-    ("0", "everything asked for happened; for send: the broker confirmed every message"),
-    ("1", "failed, for the reason on stderr"),
-    ("2", "usage: flags or arguments that make no sense together"),
-    ("3", "nothing there: the queue is empty, or nothing came within the time"),
-    ("4", "partly: fewer than -n, or part of a batch was not taken"),
-    ("65", "bad data in"),
-    ("66", "no such queue or exchange, on the broker or in the configuration"),
-    ("67", "unroutable: returned by the broker"),
-    ("68", "a host name does not resolve"),
-    ("69", "broker unreachable, or the connection was lost; worth a retry"),
-    ("74", "output cannot be written"),
-    ("75", "refused for now, or fate unknown; worth a retry"),
-    ("76", "the other side does not speak AMQP 0-9-1"),
-    ("77", "credential missing, expired or refused; permission denied"),
-    ("78", "configuration wrong"),
-    ("130, 141, 143", "ended by SIGINT, SIGPIPE, SIGTERM"),
-)
-
-ENVIRONMENT = (
-    ("DIRAC_MQ_BROKER", "service or URL, as --broker"),
-    ("DIRAC_MQ_TIMEOUT", "duration, as --timeout"),
-    ("DIRAC_MQ_CFG", "CFG file to read below those of --cfg"),
-    ("DIRACSYSCONFIG", "DIRAC's own list of CFG files"),
-    ("X509_USER_PROXY", "the proxy (or, for pilots, a directory with hostcert.pem and hostkey.pem)"),
-    ("X509_USER_CERT, X509_USER_KEY", "the user's certificate and key"),
-    ("X509_CERT_DIR", "directory of trusted CAs"),
-    ("NO_COLOR", "no colour"),
-)
 
 
 def page(command: Command, *, see_also: tuple[str, ...]) -> str:
     """One page for ``command``; subcommands are described in it."""
     name = command.path[0]
     lines = [
-        f'.TH {_upper(name)} 1 "" "dirac-mq {__version__}" "DIRAC messaging"',
+        f'.TH {_text(name.upper())} 1 "" "dirac\\-mq {__version__}" "DIRAC messaging"',
+        *(f".fchar {_text(mark)} {plain}" for mark, plain in PLAIN_MARKS.items()),
         ".SH NAME",
         f"{_text(name)} \\- {_text(command.summary)}",
         ".SH SYNOPSIS",
         *_synopsis(command),
-        ".SH DESCRIPTION",
-        *_paragraphs(command.paragraphs),
     ]
+    if command.examples:
+        lines += [".SH EXAMPLES", ".nf", *(_line(example) for example in command.examples), ".fi"]
+    lines += [".SH DESCRIPTION", *_paragraphs(command.paragraphs)]
     if command.commands:
         lines.append(".SH COMMANDS")
         for sub in command.commands:
             lines += _subcommand(sub)
-    lines += _section("OPTIONS", command.options)
-    if command.examples:
-        lines += [".SH EXAMPLES", ".nf", *(_line(example) for example in command.examples), ".fi"]
-    lines += [".SH EXIT STATUS", *_table(EXIT_STATUS), ".SH ENVIRONMENT", *_table(ENVIRONMENT)]
-    lines += [".SH SEE ALSO", ",\n".join(f".BR {_text(other)} (1)" for other in see_also).replace(",\n.BR", " ,\n.BR")]
+    lines += [".SH OPTIONS", *_arguments(command.arguments), *_options(command.options)]
+    for title, introduction, rows in further(command):
+        lines += [f".SH {title}", _line(introduction), *_table(rows)]
+    for title, rows in (("EXIT STATUS", EXIT_STATUS), ("ENVIRONMENT", ENVIRONMENT), ("FILES", FILES)):
+        lines += [f".SH {title}", *_table(rows)]
+    lines += [".SH SEE ALSO", *_see_also(see_also)]
     return "\n".join(lines) + "\n"
 
 
 def _subcommand(command: Command) -> list[str]:
-    title = " ".join(command.path[1:])
-    lines = [".SS " + _text(title), *_synopsis(command), ".PP", *_paragraphs(command.paragraphs)]
+    """A verb in the page of the suite: in short where it has a page of its own, which says more."""
+    title = _text(" ".join(command.path[1:]))
+    lines = [f".SS {title}", *_synopsis(command), ".PP", *_paragraphs(command.paragraphs[:1])]
+    if len(command.path) > 2:
+        return lines + _options(command.options[:-1])
     if command.commands:
-        for sub in command.commands:
-            lines += _subcommand(sub)
-    elif len(command.path) > 2:
-        lines += [part for option in command.options[:-1] for part in _option(option)]
-    return lines
+        return lines + [line for sub in command.commands for line in _subcommand(sub)]
+    return [*lines, f"See \\fB{_text('-'.join(command.path))}\\fR(1)."]
 
 
 def _synopsis(command: Command) -> list[str]:
@@ -78,8 +54,12 @@ def _synopsis(command: Command) -> list[str]:
     return [f"\\fB{_text(' '.join(command.path))}\\fR [\\fIOPTION\\fR]... {' '.join(words)}".rstrip()]
 
 
-def _section(title: str, options: tuple[Option, ...]) -> list[str]:
-    return [f".SH {title}", *(line for option in options for line in _option(option))]
+def _arguments(arguments: Iterable[Argument]) -> list[str]:
+    return [line for each in arguments for line in (".TP", f"\\fI{_text(each.metavar)}\\fR", _line(each.help))]
+
+
+def _options(options: Iterable[Option]) -> list[str]:
+    return [line for option in options for line in _option(option)]
 
 
 def _option(option: Option) -> list[str]:
@@ -94,15 +74,20 @@ def _option(option: Option) -> list[str]:
     return [".TP", flags, _line(notes)]
 
 
-def _table(rows: tuple[tuple[str, str], ...]) -> list[str]:
+def _table(rows: Rows) -> list[str]:
     return [line for name, what in rows for line in (".TP", f"\\fB{_text(name)}\\fR", _line(what))]
 
 
-def _paragraphs(paragraphs: tuple[str, ...]) -> list[str]:
+def _paragraphs(paragraphs: Iterable[str]) -> list[str]:
     lines: list[str] = []
     for paragraph in paragraphs:
-        lines += [_line(paragraph), ".PP"]
-    return lines[:-1]
+        lines += [".PP", _line(paragraph)]
+    return lines[1:]
+
+
+def _see_also(names: tuple[str, ...]) -> list[str]:
+    *others, last = names
+    return [*(f".BR {_text(name)} (1)," for name in others), f".BR {_text(last)} (1)"]
 
 
 def _line(text: str) -> str:
@@ -112,15 +97,8 @@ def _line(text: str) -> str:
 
 
 def _text(text: str) -> str:
-    return (
-        text.replace("\\", "\\e")
-        .replace("-", "\\-")
-        .replace("'", "\\(aq")
-        .replace("`", "\\(ga")
-        .replace("^", "\\(ha")
-        .replace("~", "\\(ti")
-    )
+    """What troff would take for its own, as its names for it; characters beyond ASCII too, whatever its input is."""
+    return "".join(_SPECIAL.get(char) or (char if char.isascii() else f"\\[u{ord(char):04X}]") for char in text)
 
 
-def _upper(name: str) -> str:
-    return _text(name.upper())
+_SPECIAL = {"\\": "\\e", "-": "\\-", "'": "\\(aq", "`": "\\(ga", "^": "\\(ha", "~": "\\(ti"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import typer
 
 from diracmq_cli.cli.apps import VERBS, single, suite
+from diracmq_cli.cli.helptext import EXAMPLES, VERBATIM
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +64,8 @@ def programs() -> tuple[Command, ...]:
 
 
 def _read(command: Any, path: tuple[str, ...]) -> Command:  # noqa: ANN401 - typer's own click has no public types
-    help_text = (command.help or "").strip()
-    paragraphs = tuple(" ".join(part.split()) for part in help_text.split("\n\n") if part.strip())
+    parts = [part for part in (command.help or "").strip().split("\n\n") if part.strip()]
+    paragraphs = tuple(" ".join(part.split()) for part in parts if not part.startswith(VERBATIM))
     visible = [parameter for parameter in command.params if not getattr(parameter, "hidden", False)]
     return Command(
         path=path,
@@ -75,9 +77,16 @@ def _read(command: Any, path: tuple[str, ...]) -> Command:  # noqa: ANN401 - typ
             if p.param_type_name == "argument"
         ),
         options=(*(_option(p) for p in visible if p.param_type_name == "option"), HELP_OPTION),
-        examples=tuple(line.strip() for line in (command.epilog or "").splitlines() if line.startswith("  ")),
+        examples=tuple(line for part in parts for line in _examples(part)),
         commands=tuple(_read(sub, (*path, name)) for name, sub in getattr(command, "commands", {}).items()),
     )
+
+
+def _examples(part: str) -> list[str]:
+    """The lines below ``Examples:``, if ``part`` is that part of a help."""
+    if not part.startswith(f"{VERBATIM}\n{EXAMPLES}\n"):
+        return []
+    return inspect.cleandoc("\n".join(part.splitlines()[2:])).splitlines()
 
 
 HELP_OPTION = Option(flags=("-h", "--help"), help="Show this message and exit.")

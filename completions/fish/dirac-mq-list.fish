@@ -1,0 +1,18 @@
+# fish completion for dirac-mq-list; generated from the command itself, see `make docs`.
+complete -c dirac-mq-list -f
+complete -c dirac-mq-list -s b -l broker -x -d 'Service of the CS to use, or amqps://host:port/vhost of a broker.'
+complete -c dirac-mq-list -l cfg -r -F -d 'CFG file to read besides DIRAC\'s own; the last one wins.'
+complete -c dirac-mq-list -s o -x -d 'Set one option of the configuration, as in DIRAC.'
+complete -c dirac-mq-list -l cert -r -F -d 'Certificate to log in with.'
+complete -c dirac-mq-list -l key -r -F -d 'Its private key.'
+complete -c dirac-mq-list -l proxy -r -F -d 'RFC 3820 proxy to log in with (default $X509_USER_PROXY).'
+complete -c dirac-mq-list -l capath -x -a '(__fish_complete_directories)' -d 'Directory of trusted CAs (default $X509_CERT_DIR).'
+complete -c dirac-mq-list -s t -l timeout -x -d 'End after this long at most, such as 300ms, 5s, 2m, 1h.'
+complete -c dirac-mq-list -s j -l json -d 'Write JSON, one object a line, to stdout.'
+complete -c dirac-mq-list -s q -l quiet -d 'Say nothing on stderr but warnings and errors.'
+complete -c dirac-mq-list -s v -l verbose -d 'Say more on stderr.'
+complete -c dirac-mq-list -s d -d 'Log to stderr: -d, -dd, -ddd say more and more.'
+complete -c dirac-mq-list -l debug -d 'Show tracebacks of errors.'
+complete -c dirac-mq-list -l color -x -a 'auto always never' -d 'Colour: auto, always or never (NO_COLOR is honoured).'
+complete -c dirac-mq-list -l version -d 'Show the version and exit.'
+complete -c dirac-mq-list -s h -l help -d 'Show this message and exit.'
