@@ -59,7 +59,19 @@ report(Lines) ->
         {connection, Fields} -> print(Fields#{log => lists:reverse(Lines)}), report([])
     end.
 
-print(Fields) -> io:put_chars([jsx:encode(Fields), $\n]).
+print(Fields) -> io:put_chars([json(Fields), $\n]).
+
+%% Enough of JSON for what is said here; what brokers bring for it differs from version to version.
+json(Fields) when is_map(Fields) ->
+    [${, lists:join($,, [[json(atom_to_binary(Name)), $:, json(Value)] || {Name, Value} <- maps:to_list(Fields)]), $}];
+json(List) when is_list(List) -> [$[, lists:join($,, [json(E) || E <- List]), $]];
+json(Number) when is_integer(Number) -> integer_to_list(Number);
+json(Flag) when is_boolean(Flag) -> atom_to_list(Flag);
+json(Name) when is_atom(Name) -> json(atom_to_binary(Name));
+json(Text) -> [$", [escaped(C) || <<C>> <= Text], $"].
+
+escaped(C) when C < 32; C > 126; C =:= $"; C =:= $\\ -> io_lib:format("\\u~4.16.0b", [C]);
+escaped(C) -> C.
 
 listen(Name, Options, Main) ->
     {ok, Listener} = ssl:listen(0, [{ip, {127,0,0,1}}, {active, false} | rabbit_ssl_options:fix(Options)]),

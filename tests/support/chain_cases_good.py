@@ -70,6 +70,8 @@ def good_proxies(w: World) -> Iterator[Case]:
         "proxy with a DIRAC group", proxy(jane, unknown(DIRAC_GROUP, der(0x16, b"dirac_user"))), jane, proxies=1
     )
     yield accepted("proxy of a user without keyUsage", *with_proxy(issue(jane.subject, w.ca)), proxies=1)
+    client = issue(jane.subject, w.ca, USER_USAGE, CLIENT)
+    yield accepted("proxies of a user with extendedKeyUsage clientAuth", *proxies(client, 2), client, proxies=2)
     brief = issue(jane.subject, w.ca, USER_USAGE, life=(YESTERDAY, TOMORROW))
     yield accepted(
         "proxy that would outlive its user's certificate", proxy(brief, life=(YESTERDAY, NEXT_YEAR)), brief, proxies=1

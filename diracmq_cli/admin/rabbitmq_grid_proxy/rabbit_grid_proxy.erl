@@ -41,10 +41,13 @@ refuse(Cert, Path, Why) ->
     rabbit_grid_proxy_log:refused(Subject, rabbit_grid_proxy_path:end_entity(Path), reason(Cert, Why)),
     {fail, {bad_cert, Why}}.
 
-%% For people: OTP has one word for both ends of a certificate's life, and pages about a CRL that it did not find.
+%% For people, and the same on every OTP: it has one word for both ends of a certificate's life, several for an
+%% extendedKeyUsage without clientAuth, and pages about a CRL that it did not find.
 reason(Cert, cert_expired) ->
     {NotBefore, _} = rabbit_grid_proxy_path:validity(Cert),
     case NotBefore > erlang:system_time(second) of true -> not_yet_valid; false -> expired end;
+reason(_, {invalid_ext_keyusage, _}) -> invalid_ext_key_usage;
+reason(_, {ca_invalid_ext_keyusage, _}) -> invalid_ext_key_usage;
 reason(_, {revoked, _}) -> revoked;
 reason(_, {revocation_status_undetermined, _}) -> no_crl;
 reason(_, Why) -> Why.
