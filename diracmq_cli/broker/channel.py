@@ -1,8 +1,7 @@
-"""One AMQP channel: questions answered in order (several may be under way), contents put together, its end kept."""
+"""One AMQP channel: several questions may be under way, contents are put together, its end is remembered."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
@@ -71,7 +70,7 @@ class Channel:
         self._on_content = on_content
         self._on_method = on_method
         self._timeout = timeout
-        self._questions: deque[tuple[type[Method], Answer]] = deque()
+        self._questions: list[tuple[type[Method], Answer]] = []
         self._method: Method | None = None
         self._properties = b""
         self._missing = 0
@@ -89,7 +88,11 @@ class Channel:
         self.link.put([encode_method(self.number, method)])
 
     def ask(self, method: Method, answer: type[Method]) -> Answer:
-        """Queue a question; its answer is filled in when it comes. Questions are answered in order."""
+        """Queue a question; its answer is filled in when it comes.
+
+        Questions of one kind are answered in order. Others need not be: a quorum queue's consume-ok may come after
+        the answer to a later queue.declare.
+        """
         pending = Answer(method.NAME.lower())
         self.send(method)
         self._questions.append((answer, pending))
@@ -177,7 +180,10 @@ class Channel:
             self.link.put([encode_method(self.number, spec.Channel.CloseOk())])
             self.closed = Closed(method.reply_code, str(method.reply_text))
             self.link.detach(self.number)
-        elif self._questions and isinstance(method, self._questions[0][0]):
-            self._questions.popleft()[1].method = method
         else:
+            for question in self._questions:
+                if isinstance(method, question[0]):
+                    question[1].method = method
+                    self._questions.remove(question)
+                    return
             self._on_method(method)

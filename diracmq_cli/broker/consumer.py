@@ -36,68 +36,72 @@ class Consumer(BaseReceiver):
         limit: int | None,
         prefetch: int,
     ) -> None:
-        self._limit = limit
         self._prefetch = prefetch
-        self._taken = 0
         self._running = False
-        self._cancel: Answer | None = None
+        self._stopping: Answer | None = None
         self._cancelled_by_broker = False
         self._window = 0
         self._budget: int | None = None
         self._held = 0
-        super().__init__(link, queue, timeout, server_version)
-
-    @property
-    def _wanted(self) -> int | None:
-        """How many more may be handed to us: what was given back is wanted again."""
-        return None if self._limit is None else self._limit - self._taken - len(self._unsettled)
-
-    @property
-    def _exhausted(self) -> bool:
-        return self._wanted == 0 and not self._arrived
+        super().__init__(link, queue, timeout, server_version, limit)
 
     def _more(self, *, patient: bool) -> None:
-        self._notice_cancel()
+        self._advance_stop()
         if self._cancelled_by_broker:
             raise UnknownDestination(f"{self._what} was deleted while we were reading it")
-        if self._cancel is not None:
+        if self._stopping is not None:
             return
         if not self._running:
             self._start()
         elif patient and self._held >= self._window:
-            self._ask_cancel()
+            self._stop()
 
     def _start(self) -> None:
         wanted = self._wanted
         if wanted == 0:
             return
-        self._window = self._prefetch if wanted is None else max(1, min(self._prefetch, wanted // 2))
+        self._window = self._window_for(wanted)
         self._budget = None if wanted is None else wanted - self._window
         self._held = 0
         self._consumer += 1
         self._running = True
         self._channel.ask(spec.Basic.Qos(prefetch_count=self._window), spec.Basic.QosOk)
         self._channel.ask(
-            spec.Basic.Consume(queue=self._queue.name, consumer_tag=str(self._consumer), arguments={}),
+            spec.Basic.Consume(queue=self._queue.name, consumer_tag=self._consumer_tag, arguments={}),
             spec.Basic.ConsumeOk,
         )
 
-    def _ask_cancel(self) -> Answer:
-        cancel = spec.Basic.Cancel(consumer_tag=str(self._consumer))
-        self._cancel = self._channel.ask(cancel, spec.Basic.CancelOk)
-        return self._cancel
+    def _window_for(self, wanted: int | None) -> int:
+        return self._prefetch if wanted is None else max(1, min(self._prefetch, wanted // 2))
 
-    def _notice_cancel(self) -> None:
-        if self._cancel is not None and self._cancel.method is not None:
-            self._cancel = None
+    @property
+    def _consumer_tag(self) -> str:
+        """Sorts as the consumers were started: a quorum queue gives their messages back in that order."""
+        return f"{self._consumer:08}"
+
+    def _stop(self) -> None:
+        """Ask the broker to end the flow; ``_advance_stop`` sees it through."""
+        cancel = spec.Basic.Cancel(consumer_tag=self._consumer_tag)
+        self._stopping = self._channel.ask(cancel, spec.Basic.CancelOk)
+
+    def _advance_stop(self) -> None:
+        """Take note of the answers: after cancel-ok, a quorum queue's last deliveries may still be on their way.
+
+        The broker's channel has them in hand by then, so they come before its answer to a further question.
+        """
+        reply = None if self._stopping is None else self._stopping.method
+        if isinstance(reply, spec.Basic.CancelOk):
+            self._stopping = self._channel.ask(spec.Basic.Qos(prefetch_count=self._window), spec.Basic.QosOk)
+        elif isinstance(reply, spec.Basic.QosOk):
+            self._stopping = None
             self._running = False
 
     def _halt(self) -> None:
-        if not self._running:
-            return
-        cancel = self._cancel or self._ask_cancel()
-        self._channel.result(cancel)
-        self._notice_cancel()
+        if self._running and self._stopping is None:
+            self._stop()
+        while self._stopping is not None:
+            self._channel.result(self._stopping)
+            self._advance_stop()
 
     def _settle(self, tags: list[int], method: Method) -> None:
         own = sum(self._unsettled[tag] == self._consumer for tag in tags)
@@ -107,8 +111,6 @@ class Consumer(BaseReceiver):
             self._budget -= own
         super()._settle(tags, method)
         self._held -= own
-        if not isinstance(method, spec.Basic.Nack):
-            self._taken += len(tags)
 
     def _on_content(self, content: Content) -> None:
         self._held += 1

@@ -21,14 +21,13 @@ class Getter(BaseReceiver):
     def __init__(
         self, link: Link, queue: QueueSpec, timeout: float, server_version: tuple[int, ...], limit: int
     ) -> None:
-        self._wanted = limit
         self._under_way = 0
         self._dry = False
-        super().__init__(link, queue, timeout, server_version)
+        super().__init__(link, queue, timeout, server_version, limit)
 
     @property
     def _exhausted(self) -> bool:
-        return not self._arrived and not self._under_way and (self._dry or not self._wanted)
+        return super()._exhausted or (self._dry and not self._under_way and not self._arrived)
 
     def receive(self, timeout: float | None) -> Delivery | None:
         """See ``core.ports.Receiver``; each call after an empty queue asks anew."""
@@ -37,7 +36,7 @@ class Getter(BaseReceiver):
         return super().receive(timeout)
 
     def _more(self, *, patient: bool) -> None:  # noqa: ARG002  (a get is asked for in either case)
-        while not self._dry and self._under_way < min(_PIPELINED, self._wanted):
+        while not self._dry and self._under_way < min(_PIPELINED, self._wanted or 0):
             self._channel.send(spec.Basic.Get(queue=self._queue.name))
             self._under_way += 1
 
@@ -47,7 +46,6 @@ class Getter(BaseReceiver):
 
     def _on_content(self, content: Content) -> None:
         self._under_way -= 1
-        self._wanted -= 1
         super()._on_content(content)
 
     def _on_method(self, method: Method) -> None:

@@ -43,7 +43,7 @@ class QueueInspector:
         self._link.shut()
 
     def _ask(self, names: Sequence[str], deadline: Deadline) -> list[Figures]:
-        """Figures of the first of ``names``: up to and including the first that the broker refuses."""
+        """Figures of the first of ``names``: up to the first that the broker refuses, or those answered in time."""
         channel = Channel(
             self._link, "queues", on_content=lambda _: None, on_method=lambda _: None, timeout=deadline.remaining
         )
@@ -57,7 +57,7 @@ class QueueInspector:
         figures = [_figures(answer) for answer in answers if answer.method is not None]
         if channel.closed is not None:
             figures.append(_refused(channel.closed))
-        else:
+        elif len(figures) == len(names):
             channel.close()
         return figures
 

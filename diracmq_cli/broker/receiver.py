@@ -18,7 +18,7 @@ from diracmq_cli.core.model import QueueSpec, QueueType
 from diracmq_cli.core.properties import decode_properties
 from diracmq_cli.errors import UnknownDestination
 
-_NACK_KEEPS_ORDER = (4, 3)
+NACK_KEEPS_ORDER = (4, 3)
 """RabbitMQ from which a quorum queue takes nacked messages back in order, and without counting them as failures."""
 
 
@@ -29,11 +29,20 @@ class BaseReceiver(ABC):
     late settlement can never hit another message.
     """
 
-    def __init__(self, link: Link, queue: QueueSpec, timeout: float, server_version: tuple[int, ...]) -> None:
+    def __init__(
+        self,
+        link: Link,
+        queue: QueueSpec,
+        timeout: float,
+        server_version: tuple[int, ...],
+        limit: int | None = None,
+    ) -> None:
         self._link = link
         self._queue = queue
         self._timeout = timeout
         self._server_version = server_version
+        self._limit = limit
+        self._taken = 0
         self._arrived: deque[Delivery] = deque()
         self._unsettled: OrderedDict[int, int] = OrderedDict()  # tag -> the consumer (its number) that brought it
         self._consumer = 0
@@ -52,9 +61,14 @@ class BaseReceiver(ABC):
         """Stop the flow of deliveries and wait until it has stopped."""
 
     @property
+    def _wanted(self) -> int | None:
+        """How many more may be handed to us: what was given back is wanted again."""
+        return None if self._limit is None else self._limit - self._taken - len(self._unsettled)
+
+    @property
     def _exhausted(self) -> bool:
         """True when nothing will come, whatever we wait for."""
-        return False
+        return self._wanted == 0 and not self._arrived
 
     def _on_method(self, method: Method) -> None:  # noqa: B027  (a stray answer concerns nobody)
         """Take a method that is neither content nor an answer."""
@@ -116,13 +130,16 @@ class BaseReceiver(ABC):
         self._channel.send(method)
         for tag in tags:
             del self._unsettled[tag]
+        if not isinstance(method, spec.Basic.Nack):
+            self._taken += len(tags)
         self._link.flush()
 
     def put_back(self) -> None:
         """See ``core.ports.Receiver``.
 
         A classic queue, and a quorum queue from RabbitMQ 4.3 on, take messages back in order by one nack of all; an
-        older quorum queue would put them at its tail, but keeps their order when the channel is closed. Where the
+        older quorum queue would put them at its tail or shuffle them, but keeps the order of what a consumer holds
+        when the channel is closed. Where the
         connection or the channel has ended, the broker has taken everything back already.
         """
         if self._link.ending is None and self._channel.closed is None:
@@ -135,7 +152,7 @@ class BaseReceiver(ABC):
     def _return_unsettled(self) -> None:
         if not self._unsettled:
             return
-        if self._queue.type is QueueType.QUORUM and self._server_version < _NACK_KEEPS_ORDER:
+        if self._queue.type is QueueType.QUORUM and self._server_version < NACK_KEEPS_ORDER:
             self._channel.close()
             self._channel = self._open_channel()
         else:

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 
 from diracmq_cli.broker.consumer import Consumer
 from diracmq_cli.broker.getter import Getter
+from diracmq_cli.broker.holder import Holder
 from diracmq_cli.broker.inspector import QueueInspector
 from diracmq_cli.broker.link import Link
 from diracmq_cli.broker.publisher import ConfirmingPublisher
+from diracmq_cli.broker.receiver import NACK_KEEPS_ORDER
 from diracmq_cli.broker.resolve import Endpoint
 from diracmq_cli.broker.subscription import StreamReader, Tail
-from diracmq_cli.core.model import QueueSpec
+from diracmq_cli.core.model import QueueSpec, QueueType
 from diracmq_cli.core.ports import Inspector, Publisher, Receiver
 
 
@@ -37,6 +39,8 @@ class BrokerSession:
 
     def getter(self, queue: QueueSpec, *, limit: int) -> Receiver:
         """See ``core.ports.Session.getter``."""
+        if queue.type is QueueType.QUORUM and self.server_version < NACK_KEEPS_ORDER:
+            return Holder(self._link, queue, self._timeout, self.server_version, limit)
         return Getter(self._link, queue, self._timeout, self.server_version, limit)
 
     def stream_reader(self, queue: QueueSpec, *, offset: str | int, prefetch: int = 200) -> Receiver:
