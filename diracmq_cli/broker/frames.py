@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from pika import spec
 from pika.amqp_object import Method
+from pika.exceptions import AMQPError
 
 from diracmq_cli.core.values import OpaqueString, Text
 from diracmq_cli.errors import ProtocolError
@@ -22,6 +23,8 @@ _CONTENT = struct.Struct(">HHQ")
 _OVERHEAD = spec.FRAME_HEADER_SIZE + spec.FRAME_END_SIZE
 _KINDS = frozenset({spec.FRAME_METHOD, spec.FRAME_HEADER, spec.FRAME_BODY, spec.FRAME_HEARTBEAT})
 _END = b"\xce"
+_UNDECODABLE = (AMQPError, LookupError, struct.error, ArithmeticError, ValueError, OSError, RecursionError)
+"""What pika's decoders raise on octets that they cannot read; OSError is datetime's."""
 
 
 class Frame(NamedTuple):
@@ -87,7 +90,7 @@ def decode_method(payload: bytes) -> Method:
     try:
         method: Method = spec.methods[int.from_bytes(payload[:4], "big")]()
         method.decode(payload, 4)
-    except (KeyError, IndexError, struct.error, ArithmeticError, ValueError, RecursionError) as error:
+    except _UNDECODABLE as error:
         raise ProtocolError(f"the broker sent a method that AMQP 0-9-1 does not know: {payload[:4].hex()}") from error
     return method
 
