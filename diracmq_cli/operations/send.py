@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from diracmq_cli.core.message import Message, Outcome, Receipt
 from diracmq_cli.core.ports import Clock, Publisher, Source, Stop
 from diracmq_cli.core.values import Text
-from diracmq_cli.errors import BrokerLost, MQError, Partial, TemporaryFailure, Unroutable
+from diracmq_cli.errors import BrokerLost, DataError, MQError, Partial, TemporaryFailure, Unroutable, UsageError
 from diracmq_cli.operations.deadline import Deadline, soonest
 
 CONFIRM_GRACE = 2.0
@@ -119,22 +119,25 @@ def send(
     account = _Account(summary, on_receipts)
     waiting: deque[Message] = deque()
     ended = False
+    bad: MQError | None = None
     blocked: str | None = None
     try:
         while not stop.requested:
-            while waiting and publisher.ready:
-                message = prepare(waiting.popleft())
-                account.open(publisher.publish(request.exchange, message), message.properties.message_id)
-            if not waiting and not ended:
-                batch = source.read()
-                if batch is None:
-                    ended = True
-                    continue
-                waiting.extend(batch)
-                if batch and publisher.ready:
-                    continue
+            try:
+                while waiting and publisher.ready:
+                    message = prepare(waiting.popleft())
+                    account.open(publisher.publish(request.exchange, message), message.properties.message_id)
+                if not waiting and not ended:
+                    batch = source.read()
+                    ended = batch is None
+                    waiting.extend(batch or ())
+                    if ended or (batch and publisher.ready):
+                        continue
+            except (DataError, UsageError) as error:  # of the input: what stood before it is still to be confirmed
+                bad, ended = error, True
+                waiting.clear()
             if ended and not waiting and not publisher.in_flight:
-                return
+                break
             idle = not waiting and not publisher.in_flight
             if idle:
                 stall.restart()
@@ -149,6 +152,8 @@ def send(
                 raise TemporaryFailure(_why_late(publisher, request), hint="try again, or give it a longer --timeout")
         _await_confirms(publisher, account, Deadline(clock, CONFIRM_GRACE))
         account.give_up("the sender was stopped before the broker had answered")
+        if bad is not None:
+            raise bad
     except MQError as error:
         account.give_up(str(error))
         raise

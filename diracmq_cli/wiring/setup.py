@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_NO_HOST_CERTIFICATE = (
+    "a server shows its host certificate, and none was found; name it with DIRAC_X509_HOST_CERT and "
+    "DIRAC_X509_HOST_KEY, /DIRAC/Security/CertFile and KeyFile, or --cert and --key"
+)
+
 CLIENT_NAME = f"dirac-mq/{__version__}"
 
 
@@ -118,15 +123,20 @@ class Setup:
             context = self._user_context(service) if user is None else self._server_context()
         _log.info("dialling %s: %s", service.name, ", ".join(map(str, service.hosts)))
         started = time.monotonic()
-        session = connect(
-            service,
-            context,
-            login=self.identity.dn if user is None else user,
-            password=None if user is None else service.password,
-            timeout=timeout,
-            wake_fd=wake_fd,
-            client_name=CLIENT_NAME,
-        )
+        try:
+            session = connect(
+                service,
+                context,
+                login=self.identity.dn if user is None else user,
+                password=None if user is None else service.password,
+                timeout=timeout,
+                wake_fd=wake_fd,
+                client_name=CLIENT_NAME,
+            )
+        except CredentialError as error:
+            if user is None or context is None or self._server_certificate is not None:
+                raise
+            raise CredentialError(str(error), hint=_NO_HOST_CERTIFICATE) from error
         _log.info(
             "%s, RabbitMQ %s, knows us as %s; %.0f ms from %s",
             session.peer,
@@ -167,13 +177,22 @@ class Setup:
             ) from error
 
     def _server_context(self) -> ssl.SSLContext:
-        """TLS for a server that logs in by name: with the host's certificate where there is one."""
-        from diracmq_cli.credentials import locate_host_certificate, read_identity, tls_context
+        """TLS for a server that logs in by name: with a certificate where one is named, or the host's."""
+        from diracmq_cli.credentials import tls_context
 
+        certificate = self._server_certificate
+        _log.info("%s, for TLS", "no certificate" if certificate is None else f"certificate of {certificate.dn}")
+        return tls_context(certificate, self._ca_directory, passphrase=self._passphrase)
+
+    @cached_property
+    def _server_certificate(self) -> Identity | None:
+        from diracmq_cli.credentials import locate_host_certificate, read_identity
+
+        wanted = self.choices.credentials
+        if wanted.certificate or wanted.key or wanted.proxy:
+            return self.identity
         files = locate_host_certificate(self._settings, self.choices.environment)
-        host = None if files is None else read_identity(files, now=time.time())
-        _log.info("logging in by name, %s", "without a certificate" if host is None else f"as host {host.dn}")
-        return tls_context(host, self._ca_directory)
+        return None if files is None else read_identity(files, now=time.time())
 
     @cached_property
     def _settings(self) -> CredentialSettings:
