@@ -150,6 +150,7 @@ Resources
       VHost = @VHOST@
       TLS = yes
       User = @LOGIN@
+      Password = @PASSWORD@
       Queues
       {
         demo.metrics
@@ -161,13 +162,6 @@ Resources
         }
       }
     }
-  }
-}
-LocalInstallation
-{
-  MessageQueueing
-  {
-    Password = @PASSWORD@
   }
 }
 """

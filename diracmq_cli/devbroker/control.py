@@ -43,14 +43,23 @@ def evaluate(node: Node, state: State, expression: str) -> str:
     return base64.b64decode(answer[len(_OPENING) : -len(_CLOSING)]).decode()
 
 
-def check_definitions(node: Node, state: State) -> None:
-    """Load the definitions once more and look at the answer: RabbitMQ 3.10 starts without a word when it could not.
+def load_definitions(node: Node, state: State, text: str) -> None:
+    """Load a definitions file's text into the running node.
+
+    At boot RabbitMQ 3.10 loads its definitions too, but starts without a word when it could not. Then its tables are
+    flushed to disk: a quorum queue that was declared less than a second before a SIGKILL comes back without a leader
+    otherwise, for Ra keeps the names of its servers in a file that is written with a delay.
 
     Raises:
         ConfigError: the node refuses them.
     """
-    file = str(node.definitions).replace("\\", "\\\\").replace('"', '\\"')
-    answer = evaluate(node, state, f'rabbit_definitions:import_raw(element(2, file:read_file("{file}")))')
+    body = base64.b64encode(text.encode()).decode()
+    answer = evaluate(
+        node,
+        state,
+        f'Answer = rabbit_definitions:import_raw(base64:decode("{body}")), '
+        "[dets:sync(Table) || Table <- dets:all()], Answer",
+    )
     if not answer.startswith(("ok", "{ok")):
         reason = " ".join(answer.split())[:300]
         raise ConfigError(

@@ -53,13 +53,15 @@ def read_model(layout: Layout) -> tuple[MessagingModel, Registry]:
 
     Raises:
         ConfigError: an entry of the files cannot be read.
+        CredentialError: others can read the server's password.
     """
     files = (str(layout.cfg), str(layout.server_cfg))
     # Only these two files: an installation root without an etc/dirac.cfg keeps out what the machine has.
     sources = LocalSources(cfg_files=files, environment={"DIRAC_ROOT_PATH": str(layout.directory)})
     configuration = load_configuration(sources)
     model = read_messaging(configuration)
-    for _, error in model.refused:
+    problems = [service.password_problem for service in model.services if service.password_problem is not None]
+    for error in (*(error for _, error in model.refused), *problems):
         raise error
     service = next(service for service in model.services if service.name == "dev")
     return on_broker(model, service), read_registry(configuration)

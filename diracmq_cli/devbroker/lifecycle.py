@@ -14,7 +14,7 @@ from diracmq_cli.admin.installation import find_program, find_rabbitmq
 from diracmq_cli.devbroker import pki
 from diracmq_cli.devbroker.account import area_of, broker_account, make_area
 from diracmq_cli.devbroker.cfg import dirac_cfg, server_cfg, with_port
-from diracmq_cli.devbroker.control import check_definitions
+from diracmq_cli.devbroker.control import load_definitions
 from diracmq_cli.devbroker.definitions import read_setup
 from diracmq_cli.devbroker.files import make_directory, write_file, write_private
 from diracmq_cli.devbroker.launch import start_broker, start_epmd, wait_for_broker
@@ -170,7 +170,7 @@ def _start(layout: Layout, state: State, say: Say) -> State:
     write_state(layout, state)
     try:
         wait_for_broker(node, state)
-        check_definitions(node, state)
+        load_definitions(node, state, setup.definitions)
     except BaseException:
         _stop(layout, state)
         raise

@@ -13,12 +13,13 @@ from diracmq_cli.errors import MQError
 KEY_BITS = 2048
 
 
-def openssl(*arguments: str | Path, text: str | None = None) -> str:
+def openssl(*arguments: str | Path, text: str | None = None, directory: Path | None = None) -> str:
     """Run ``openssl`` and return its standard output.
 
     Args:
         arguments: the subcommand and its arguments.
         text: what it reads from standard input.
+        directory: where it runs; default: here.
 
     Raises:
         ConfigError: there is no openssl.
@@ -27,7 +28,16 @@ def openssl(*arguments: str | Path, text: str | None = None) -> str:
     command = [str(find_program("openssl", "openssl")), *map(str, arguments)]
     # An OPENSSL_CONF of the caller's could turn on policies that have no place here.
     environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "OPENSSL_CONF": "/dev/null"}
-    done = subprocess.run(command, input=text, capture_output=True, text=True, env=environment, check=False, timeout=60)
+    done = subprocess.run(
+        command,
+        input=text,
+        capture_output=True,
+        text=True,
+        cwd=directory,
+        env=environment,
+        timeout=60,
+        check=False,
+    )
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
         raise MQError(f"openssl {arguments[0]} failed: {reason}")

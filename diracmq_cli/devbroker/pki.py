@@ -47,12 +47,13 @@ keyUsage = critical,digitalSignature,keyEncipherment
 proxyCertInfo = critical,language:id-ppl-inheritAll
 1.2.42.42 = ASN1:IA5STRING:{group}
 """
+# To be used from within pki/ca: OpenSSL's configuration has no way to quote every path.
 _CA_CONFIGURATION = """\
 [ca]
 default_ca = devbroker
 [devbroker]
-database = {directory}/index.txt
-crlnumber = {directory}/crlnumber
+database = index.txt
+crlnumber = crlnumber
 default_md = sha256
 crl_extensions = crl
 [crl]
@@ -94,8 +95,8 @@ def renew(layout: Layout) -> None:
 
 def write_crl(layout: Layout) -> None:
     """Write a CRL of all that ``openssl ca -revoke`` has put into ``pki/ca/index.txt``."""
-    signed = openssl("ca", "-gencrl", "-config", layout.ca / "ca.cnf", "-crldays", str(_CRL_DAYS),
-                     "-cert", layout.ca / "cert.pem", "-keyfile", layout.ca / "key.pem")  # fmt: skip
+    signed = openssl("ca", "-gencrl", "-config", "ca.cnf", "-crldays", str(_CRL_DAYS),
+                     "-cert", "cert.pem", "-keyfile", "key.pem", directory=layout.ca)  # fmt: skip
     write_file(layout.certificates / f"{_hash(layout)}.r0", signed)
 
 
@@ -126,7 +127,7 @@ def _create_ca(layout: Layout) -> None:
                    "-config", extensions, "-extensions", "ca")  # fmt: skip
     (layout.ca / "index.txt").touch()
     (layout.ca / "crlnumber").write_text("01\n")
-    (layout.ca / "ca.cnf").write_text(_CA_CONFIGURATION.format(directory=layout.ca))
+    (layout.ca / "ca.cnf").write_text(_CA_CONFIGURATION)
     write_file(layout.ca / "cert.pem", text)
 
 

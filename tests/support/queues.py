@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 import itertools
 from pathlib import Path
 
 from support.broker import Broker
 
-from diracmq_cli import devbroker
 from diracmq_cli.admin.definitions import User, definitions
 from diracmq_cli.admin.permissions import grants
 from diracmq_cli.admin.topology import lay_out, on_broker
 from diracmq_cli.config import LocalSources, load_configuration, read_messaging, read_registry
+from diracmq_cli.devbroker import PEOPLE, Role, status
+from diracmq_cli.devbroker.control import load_definitions
 
 _RIGHTS = {
     "Publishers": "group:dirac_user, group:dirac_pilot",
@@ -85,9 +85,7 @@ def _import(broker: Broker, files: list[Path]) -> None:
     for _, error in model.refused:
         raise error
     model = on_broker(model, next(service for service in model.services if service.name == "dev"))
-    operator = devbroker.PEOPLE[devbroker.Role.OPERATOR].dn
+    operator = PEOPLE[Role.OPERATOR].dn
     given = [grant for grant in grants(model, read_registry(configuration)) if grant.user != operator]
     users = [User(name) for name in sorted({grant.user for grant in given})]
-    text = base64.b64encode(definitions(lay_out(model), users, given).encode()).decode()
-    answer = broker.eval(f'rabbit_definitions:import_raw(base64:decode("{text}"))')
-    assert answer.startswith("{ok,") or answer == "ok", answer
+    load_definitions(broker.node, status(broker.directory), definitions(lay_out(model), users, given))
