@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from diracmq_cli.core.model import BrokerService, QueueSpec, QueueState, QueueType
 from diracmq_cli.core.ports import Clock, Inspector
-from diracmq_cli.errors import MQError
+from diracmq_cli.errors import AccessError, BrokerUnreachable, HostUnknown, MQError
 from diracmq_cli.operations.deadline import Deadline
 
 OpenInspector = Callable[[BrokerService, float], Inspector]
@@ -42,7 +42,21 @@ def inspect_queues(
         try:
             yield ServiceReport(service, _ask(service, own, open_inspector, share))
         except MQError as failure:
-            yield ServiceReport(service, tuple(QueueState(queue=q, problem=str(failure)) for q in own), failure)
+            problem = _in_short(failure)
+            yield ServiceReport(service, tuple(QueueState(queue=q, problem=problem) for q in own), failure)
+
+
+def _in_short(failure: MQError) -> str:
+    """What every row of a broker says that could not be asked; the reason in full is said once, elsewhere."""
+    match failure:
+        case HostUnknown():
+            return "host does not resolve"
+        case BrokerUnreachable():
+            return "broker unreachable"
+        case AccessError():
+            return "login refused"
+        case _:
+            return "not asked"
 
 
 def _ask(

@@ -56,8 +56,9 @@ def run_list(setup: Setup, options: ListOptions, console: Console) -> None:
     console.writer.flush()
     errors: list[MQError] = [report.failure for report in reports if report.failure is not None]
     errors += refused
-    for error in errors[1:]:
-        console.talk.warning(str(error))
+    for text in dict.fromkeys(str(error) for error in errors[1:]):
+        if text != str(errors[0]):
+            console.talk.warning(text)
     if errors:
         raise errors[0]
 

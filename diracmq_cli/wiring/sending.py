@@ -15,7 +15,7 @@ from diracmq_cli.core.model import ExchangeSpec
 from diracmq_cli.core.ports import Source
 from diracmq_cli.core.stamp import Sender, stamp
 from diracmq_cli.core.values import FieldValue, Table
-from diracmq_cli.errors import UsageError
+from diracmq_cli.errors import DataError, UsageError
 from diracmq_cli.input import (
     Descriptor,
     EnvelopeSource,
@@ -116,7 +116,9 @@ def _typed(flag: str, text: str) -> FieldValue:
     from diracmq_cli.core.jsonvalues import from_json
 
     try:
-        return from_json(json.loads(text), f"-H {flag}")
+        return from_json(json.loads(text), f"-H {flag}:")
+    except DataError as error:
+        raise UsageError(str(error)) from error
     except ValueError:
         raise UsageError(
             f"-H {flag}: {text!r} is not JSON", hint="a string needs its quotes: 'name:=\"text\"'"
