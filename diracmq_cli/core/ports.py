@@ -11,6 +11,7 @@ from typing import Protocol
 
 from diracmq_cli.core.message import Delivery, Handled, Message, Receipt
 from diracmq_cli.core.model import QueueSpec
+from diracmq_cli.core.spool import Label, SpoolEntry
 from diracmq_cli.core.verdict import Verdict
 
 
@@ -226,3 +227,54 @@ class Session(Protocol):
 
     def close(self) -> None:
         """Close the connection, within a second or so."""
+
+
+class Backlog(Protocol):
+    """What one run of a sender left in the spool, in its order; held by us alone until it is closed."""
+
+    @property
+    def label(self) -> Label:
+        """Whose it is and where it was going."""
+
+    def read(self, most: int) -> Sequence[SpoolEntry]:
+        """The next entries, each once; none at the end, or while there is nothing new.
+
+        Raises:
+            OutputError: the spool cannot be read.
+        """
+
+    def confirm(self, entries: Sequence[SpoolEntry]) -> None:
+        """Take entries that the broker has confirmed off the spool. What is read and never confirmed stays.
+
+        Raises:
+            OutputError: the spool cannot be written.
+        """
+
+    def rewind(self) -> None:
+        """Begin again with everything that has not been confirmed; what was read before is forgotten."""
+
+    def close(self) -> None:
+        """Let go of it; its files are removed once nothing is left in them.
+
+        Raises:
+            OutputError: the spool cannot be written.
+        """
+
+
+class Keeper(Protocol):
+    """Keeps the messages of a running sender in the spool."""
+
+    @property
+    def backlog(self) -> Backlog | None:
+        """What this very run has kept, to be sent before anything newer; None before the first message."""
+
+    def append(self, messages: Sequence[Message]) -> None:
+        """Keep messages. They are on the disk when this returns; when it raises, none of them is.
+
+        Raises:
+            DataError: a message that no broker would take.
+            OutputError: the disk is full, read-only or failing, or a message is larger than the spool may be.
+        """
+
+    def close(self) -> None:
+        """Let go of what is kept: the next sender, or ``dirac-mq spool flush``, may have it."""
