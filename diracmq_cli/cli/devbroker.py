@@ -43,9 +43,9 @@ def up(directory: Directory = None) -> None:
     """Make a devbroker unless it is there, and start it."""
     from diracmq_cli import devbroker
 
-    state = devbroker.up(directory, _say)
+    devbroker.up(directory, _say)
     _say(f'next: eval "$(dirac-mq devbroker env{_same(directory)})"')
-    _say(f"end it with: dirac-mq devbroker down{_same(directory)}" if state.running else "it has ended again")
+    _say(f"end it with: dirac-mq devbroker down{_same(directory)}")
 
 
 @app.command()

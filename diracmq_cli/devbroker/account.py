@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import stat
 import tempfile
 from collections.abc import Callable
@@ -19,6 +20,8 @@ UNPRIVILEGED = "nobody"
 
 AREAS = Path("/var/tmp")  # noqa: S108 - a place that survives reboots; mkdtemp makes the name
 AREA_PREFIX = "dirac-mq-devbroker-"
+
+_PLAIN = re.compile(r"[A-Za-z0-9_./+-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +41,14 @@ class Account:
         if not self.is_caller:
             os.chown(path, self.uid, self.gid, follow_symlinks=False)
 
-    def can_reach(self, directory: Path) -> bool:
-        """Whether this account may pass through ``directory`` and all above it."""
-        if self.is_caller:
-            return True
-        return all(path.stat().st_mode & stat.S_IXOTH for path in (directory, *directory.parents))
+    def obstacle(self, directory: Path) -> str | None:
+        """Why a broker of this account cannot live in ``directory``, or None."""
+        if not _PLAIN.fullmatch(str(directory)):
+            return "RabbitMQ's start script takes no such name"
+        closed = [path for path in (directory, *directory.parents) if not path.stat().st_mode & stat.S_IXOTH]
+        if closed and not self.is_caller:
+            return f"user {UNPRIVILEGED} may not enter {closed[-1]}"
+        return None
 
 
 def broker_account() -> Account:
@@ -63,17 +69,18 @@ def broker_account() -> Account:
 def make_area(layout: Layout, account: Account, say: Callable[[str], None]) -> None:
     """Make ``DIR/broker`` and ``DIR/pki/certificates`` where the broker's user can reach them.
 
-    A directory under ``/root``, or one that ``mktemp -d`` made, is closed to the user that root becomes. Then the two
-    are links to a directory under ``/var/tmp``.
+    A directory under ``/root``, or one that ``mktemp -d`` made, is closed to the user that root becomes, and names with
+    spaces or quotes are beyond RabbitMQ's scripts. Then the two are links to a directory under ``/var/tmp``.
     """
     make_directory(layout.directory, stat.S_IMODE(layout.directory.stat().st_mode) | 0o711)
     make_directory(layout.pki)
     area = layout.directory
-    if not account.can_reach(layout.directory):
+    obstacle = account.obstacle(layout.directory)
+    if obstacle is not None:
         if layout.broker.exists() and layout.certificates.exists():
             return
-        say(f"user {UNPRIVILEGED} cannot reach {layout.directory}: the broker's own files go to {AREAS}")
         area = Path(tempfile.mkdtemp(prefix=AREA_PREFIX, dir=AREAS))
+        say(f"{obstacle}, so the broker's own files go to {area}")
         area.chmod(0o711)
         for link in (layout.broker, layout.certificates):
             link.unlink(missing_ok=True)

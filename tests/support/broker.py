@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +44,8 @@ class Broker:
         self.directory = directory
         self.home = home
         self.layout = devbroker.Layout(directory)
+        self.after_start: list[Callable[[], None]] = []
+        """What to do after a start, which sets the rights as the devbroker's own CFG has them."""
 
     @property
     def port(self) -> int:
@@ -172,6 +174,8 @@ class Broker:
 
     def start(self) -> None:
         devbroker.start(self.directory)
+        for restore in self.after_start:
+            restore()
 
 
 @contextmanager

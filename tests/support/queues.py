@@ -36,6 +36,7 @@ class QueueFactory:
         self._directory = directory
         self._sections: list[str] = []
         self._names: list[str] = []
+        broker.after_start.append(self.apply)
 
     def __call__(
         self,
@@ -55,11 +56,12 @@ class QueueFactory:
         return name, cfg
 
     def apply(self) -> None:
-        """Put every queue and right on the broker; needed again after a start, which sets the rights of its CFG."""
+        """Put every queue and right on the broker."""
         _import(self._broker, [self._broker.layout.cfg, *_files])
 
     def remove(self) -> None:
         """Delete the queues and their exchanges."""
+        self._broker.after_start.remove(self.apply)
         mine = [file for file in _files if file.parent == self._directory]
         for file in mine:
             _files.remove(file)
