@@ -44,7 +44,7 @@ class Account:
     def obstacle(self, directory: Path) -> str | None:
         """Why a broker of this account cannot live in ``directory``, or None."""
         if not _PLAIN.fullmatch(str(directory)):
-            return "RabbitMQ's start script takes no such name"
+            return f"{directory} has characters that RabbitMQ's scripts and files may not take"
         closed = [path for path in (directory, *directory.parents) if not path.stat().st_mode & stat.S_IXOTH]
         if closed and not self.is_caller:
             return f"user {UNPRIVILEGED} may not enter {closed[-1]}"
@@ -70,7 +70,7 @@ def make_area(layout: Layout, account: Account, say: Callable[[str], None]) -> N
     """Make ``DIR/broker`` and ``DIR/pki/certificates`` where the broker's user can reach them.
 
     A directory under ``/root``, or one that ``mktemp -d`` made, is closed to the user that root becomes, and names with
-    spaces or quotes are beyond RabbitMQ's scripts. Then the two are links to a directory under ``/var/tmp``.
+    spaces or quotes keep RabbitMQ 3.10.8 from answering. Then the two are links to a directory under ``/var/tmp``.
     """
     make_directory(layout.directory, stat.S_IMODE(layout.directory.stat().st_mode) | 0o711)
     make_directory(layout.pki)

@@ -31,8 +31,8 @@ def test_a_closed_directory_is_an_obstacle_for_somebody_else(tmp_path):
 
 @pytest.mark.parametrize("name", ["a b", "it's", 'a"b', "ü", "a:b", "a\\b", "$a"])
 def test_names_that_rabbitmqs_scripts_do_not_take(name):
-    """Tried on 3.10.8: the start script, PATH lists and configuration files each have characters of their own."""
-    assert "takes no such name" in (Account(os.geteuid(), os.getegid()).obstacle(Path("/tmp") / name) or "")
+    """Shell scripts, lists of paths and configuration files each have characters of their own; none is risked."""
+    assert "may not take" in (Account(os.geteuid(), os.getegid()).obstacle(Path("/tmp") / name) or "")
 
 
 def test_the_brokers_files_go_elsewhere_when_they_must(tmp_path):
