@@ -7,6 +7,7 @@
      ├─ NothingThere                 3  NOTHING      queue empty, or no message within the time
      ├─ Partial                      4  PARTIAL      fewer than asked for
      ├─ DataError                   65  DATA         bad data in (an envelope, a file, a header)
+     │   └─ VerificationError       65               a stamp that proves nothing; has a reason code
      ├─ UnknownDestination          66  NO_INPUT     no such queue or exchange, or unknown in the CS
      ├─ Unroutable                  67  UNROUTABLE   returned by the broker: no queue took it
      ├─ HostUnknown                 68  NO_HOST      the host name does not resolve
@@ -26,7 +27,7 @@ password, a key or a message body.
 
 from __future__ import annotations
 
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import ClassVar
 
 
@@ -88,6 +89,19 @@ class DataError(MQError):
     """Bad data in: an envelope, an input file, a header value, a message over a limit."""
 
     exit_status = ExitStatus.DATA
+
+
+class VerificationError(DataError):
+    """A stamp does not prove where its message came from: the one error of verification, whatever the bytes.
+
+    Args:
+        reason: a code for programs, one for each kind of refusal (``core.refusal.Refusal``).
+        message: the same for people.
+    """
+
+    def __init__(self, reason: StrEnum, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class UnknownDestination(MQError):

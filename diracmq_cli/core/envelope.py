@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 from diracmq_cli.core.jsonvalues import (
     Json,
@@ -25,6 +26,7 @@ from diracmq_cli.core.jsonvalues import (
 )
 from diracmq_cli.core.message import MAX_BODY, Delivery, Message, Properties
 from diracmq_cli.core.properties import RANGES
+from diracmq_cli.core.strictjson import parse_json
 from diracmq_cli.core.values import Table, Text
 from diracmq_cli.core.verdict import Verdict
 from diracmq_cli.errors import DataError
@@ -119,10 +121,7 @@ def decode(line: str | bytes) -> Message:
     Raises:
         DataError: it is no envelope of this version, or holds what AMQP cannot carry; the message names the key.
     """
-    document = _object(_parse(line), "the envelope")
-    version = document.get("v")
-    if version != VERSION or not isinstance(version, int) or isinstance(version, bool):
-        raise DataError(f"v must be {VERSION}" if "v" in document else f'the envelope has no "v":{VERSION}')
+    document = _document(line)
     for key in ("defect", "headers_b64"):
         if key in document:
             raise DataError(f"{key} is there: the headers of this message could not be read, so it cannot be sent")
@@ -134,37 +133,53 @@ def decode(line: str | bytes) -> Message:
     )
 
 
-def _parse(line: str | bytes) -> Json:
-    if len(line) > MAX_LINE:
-        raise DataError(f"the envelope has {len(line)} octets, more than {MAX_LINE}")
-    try:
-        document: Json = _DECODER.decode(line if isinstance(line, str) else line.decode())
-    except UnicodeDecodeError:
-        raise DataError("the envelope is not UTF-8") from None
-    except json.JSONDecodeError as error:
-        raise DataError(f"the envelope is not JSON: {error.msg.lower()} at character {error.pos + 1}") from None
-    except RecursionError:
-        raise DataError("the envelope is nested too deep") from None
-    except ValueError:  # an integer of more than 4300 digits
-        raise DataError("the envelope holds a number that is too long") from None
+def decode_delivery(line: str | bytes) -> Delivery:
+    """Read an envelope as the delivery that a reader saw, stamp and all, so that it can be judged again.
+
+    Raises:
+        DataError: as ``decode``; also when it does not say where the message was read.
+    """
+    document = _document(line)
+    defect = document.get("defect")
+    if defect is not None and not isinstance(defect, str):
+        raise DataError("defect must be a string")
+    properties = _object(document.get("properties", {}), "properties")
+    login = properties.get("user_id")
+    return Delivery(
+        message=Message(
+            body=_body(document),
+            properties=replace(
+                _properties(properties),
+                user_id=None if login is None else text_from_json(login, "properties.user_id"),
+            ),
+            headers=table_from_json(_object(document.get("headers", {}), "headers"), "headers"),
+            routing_key=text_from_json(document.get("routing_key", ""), "routing_key"),
+        ),
+        service=_name(document, "service"),
+        queue=_name(document, "queue"),
+        exchange=text_from_json(document.get("exchange"), "exchange"),
+        delivery_tag=0,
+        redelivered=document.get("redelivered") is True,
+        defect=defect,
+    )
+
+
+def _document(line: str | bytes) -> dict[str, Json]:
+    document = _object(parse_json(line, "the envelope", limit=MAX_LINE), "the envelope")
+    version = document.get("v")
+    if version != VERSION or not isinstance(version, int) or isinstance(version, bool):
+        raise DataError(f"v must be {VERSION}" if "v" in document else f'the envelope has no "v":{VERSION}')
     return document
 
 
-def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    document = dict(pairs)
-    if len(document) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise DataError(f"{twice!a} is there twice")
-    return document
-
-
-def _no_constant(name: str) -> Json:
-    raise DataError(f'{name} is not JSON; a double that is no number is {{"$f64":"nan"}}')
+def _name(document: dict[str, Json], key: str) -> str:
+    name = document.get(key)
+    if not isinstance(name, str):
+        raise DataError(f"{key} must be a string")
+    return checked(name, key)
 
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":"))
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
 
 
 def _object(value: Json, where: str) -> dict[str, Json]:

@@ -1,4 +1,4 @@
-"""Keys and signatures by OpenSSL, through M2Crypto: the only file that imports it.
+"""Keys and signatures of credentials by OpenSSL, through M2Crypto, which only this package imports.
 
 It is imported when first needed (45 ms), and of it only X509 and EVP: neither SSL nor SMIME. Octets go in and out, so
 no M2Crypto object outlives a call; names and times taken from a freed X509 object crash the interpreter.

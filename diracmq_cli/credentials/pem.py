@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 _BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----\s(.*?)-----END \1-----", re.DOTALL)
 _CERTIFICATES = frozenset({b"CERTIFICATE", b"X509 CERTIFICATE"})
+_REVOCATION_LIST = b"X509 CRL"
 _LEGACY_ENCRYPTION = re.compile(rb"^Proc-Type:\s*4,\s*ENCRYPTED", re.MULTILINE)
 
 
@@ -40,6 +41,21 @@ def certificates(octets: bytes) -> list[bytes]:
             except binascii.Error as error:
                 raise PemError(f"certificate {len(found) + 1} is not base64") from error
     return found
+
+
+def revocation_list(octets: bytes) -> bytes:
+    """The DER of the first CRL in a file, which may itself be DER.
+
+    Raises:
+        PemError: it is not base64.
+    """
+    for match in _BLOCK.finditer(octets):
+        if match[1] == _REVOCATION_LIST:
+            try:
+                return binascii.a2b_base64(b"".join(match[2].split()), strict_mode=True)
+            except binascii.Error as error:
+                raise PemError("it is not base64") from error
+    return octets
 
 
 def private_key(octets: bytes) -> PrivateKeyBlock | None:

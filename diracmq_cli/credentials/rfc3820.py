@@ -68,12 +68,15 @@ class ProxyPath:
     """A path that keeps the rules: ``proxies`` leaf first, their end entity, what follows it.
 
     ``path_length`` is how many more proxies may be made below the leaf, None for no limit but ``MAX_PROXIES``.
+    ``widened`` tells that a full proxy stands below a limited one: it counts as limited, but says otherwise, and
+    neither Globus nor the broker's plugin takes it.
     """
 
     proxies: tuple[Certificate, ...]
     end_entity: Certificate
     above: tuple[Certificate, ...]
     limited: bool = False
+    widened: bool = False
     path_length: int | None = None
 
     @property
@@ -127,17 +130,20 @@ def proxy_path(chain: Sequence[Certificate]) -> ProxyPath:
         raise PathError(Fault.TOO_DEEP, proxies[0])
     _check_links(proxies, end_entity)
     _check_end_entity(end_entity, above)
-    limited, left = False, None
+    limited, widened, left = False, False, None
     issuer = end_entity
     for proxy in reversed(proxies):
         if left == 0:
             raise PathError(Fault.PATH_LENGTH, proxy)
         info = _check_proxy(proxy, issuer)
+        widened = widened or (limited and info.language != LIMITED)
         limited = limited or info.language == LIMITED
         lengths = [length for length in (info.path_length, None if left is None else left - 1) if length is not None]
         left = min(lengths, default=None)
         issuer = proxy
-    return ProxyPath(proxies=proxies, end_entity=end_entity, above=above, limited=limited, path_length=left)
+    return ProxyPath(
+        proxies=proxies, end_entity=end_entity, above=above, limited=limited, widened=widened, path_length=left
+    )
 
 
 def _check_links(proxies: Sequence[Certificate], end_entity: Certificate) -> None:

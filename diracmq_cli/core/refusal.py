@@ -1,0 +1,85 @@
+"""Why a stamp is refused: one code for each kind of refusal, for programs and for reason files. Codes only grow."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Refusal(StrEnum):
+    """Reasons of a ``VerificationError``, in the order in which they are looked for."""
+
+    # The stamp itself.
+    NO_STAMP = "no-stamp"
+    REROUTING = "rerouting-header"
+    MALFORMED_MESSAGE = "malformed-message"
+    STAMP_TYPE = "stamp-not-a-string"
+    STAMP_SIZE = "stamp-too-large"
+    STAMP_FORM = "stamp-form"
+    STAMP_HEADER = "stamp-header"
+    ALGORITHM = "algorithm"
+    CHAIN_FORM = "chain-form"
+
+    # The chain that it carries, by RFC 3820.
+    CERTIFICATE = "certificate-malformed"
+    CHAIN_TOO_LONG = "chain-too-long"
+    CHAIN_INCOMPLETE = "chain-incomplete"
+    CHAIN_ORDER = "chain-order"
+    CHAIN_PADDED = "chain-padded"
+    SIGNED_BY_END_ENTITY = "signed-by-end-entity"
+    CA_AS_SIGNER = "ca-as-signer"
+    LEGACY_PROXY = "legacy-proxy"
+    KEY_USAGE = "key-usage"
+    PROXY_FORM = "proxy-form"
+    PROXY_SUBJECT = "proxy-subject"
+    PROXY_POLICY = "proxy-policy"
+    PROXY_INDEPENDENT = "proxy-independent"
+    PROXY_WIDENED = "full-below-limited"
+    PATH_LENGTH = "path-length"
+    NAME = "name"
+    WEAK_DIGEST = "weak-digest"
+    WEAK_KEY = "weak-key"
+    KEY_TYPE = "key-type"
+    CHAIN_SIGNATURE = "chain-signature"
+
+    # What the CA directory says of it.
+    UNKNOWN_CA = "unknown-ca"
+    SIGNING_POLICY = "signing-policy"
+    NO_CRL = "no-crl"
+    CRL_EXPIRED = "crl-expired"
+    CRL_INVALID = "crl-invalid"
+    REVOKED = "revoked"
+    CA_DIRECTORY = "ca-directory"
+    CHAIN_INVALID = "chain-invalid"
+
+    # The signature, and what it says.
+    ALGORITHM_MISMATCH = "algorithm-mismatch"
+    SIGNATURE = "signature"
+    PAYLOAD = "payload-malformed"
+    VERSION = "version"
+    NOT_YET_VALID = "signed-before-certificate"
+    EXPIRED = "signed-after-certificate"
+    TOO_OLD = "too-old"
+    IN_FUTURE = "in-the-future"
+    SIGNER = "signer"
+
+    # The message, against what was signed.
+    DN = "dn-changed"
+    HOST = "host-changed"
+    MESSAGE_ID = "message-id-changed"
+    TIME = "time-changed"
+    SERVICE = "service-changed"
+    DESTINATION = "destination-changed"
+    DEATH = "death-malformed"
+    ROUTING_KEY = "routing-key-changed"
+    CONTENT_TYPE = "content-type-changed"
+    CONTENT_ENCODING = "content-encoding-changed"
+    TYPE = "type-changed"
+    CORRELATION_ID = "correlation-id-changed"
+    REPLY_TO = "reply-to-changed"
+    APP_ID = "app-id-changed"
+    HEADER_ADDED = "header-added"
+    HEADER_REMOVED = "header-removed"
+    HEADER_TYPE = "header-type-changed"
+    HEADER_VALUE = "header-changed"
+    BODY = "body-changed"
+    USER_ID = "user-id"
