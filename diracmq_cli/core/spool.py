@@ -61,6 +61,11 @@ class Flaw:
     entries: int | None = None
 
 
+def entries(count: int) -> str:
+    """``1 entry``, ``2 entries``."""
+    return "1 entry" if count == 1 else f"{count} entries"
+
+
 @dataclass(slots=True)
 class Losses:
     """How many entries were given up, and why: too old, no room, unreadable."""

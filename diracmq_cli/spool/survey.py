@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from diracmq_cli.core.spool import Flaw, Gap, Label, SpoolEntry
+from diracmq_cli.core.spool import Flaw, Gap, Label, SpoolEntry, entries
 from diracmq_cli.spool.directory import Directory, translated
 from diracmq_cli.spool.frames import Frame, Kind, scan
 from diracmq_cli.spool.header import MAX_HEADER, Header, HeaderError, decode_header
@@ -85,7 +85,7 @@ def flaw_of(file: str, missing: int, torn: int) -> Flaw | None:
 
     A torn end is what a sender that was killed leaves; nothing in it was ever reported as kept.
     """
-    reasons = [f"{missing} entries are damaged"] if missing else []
+    reasons = [f"{entries(missing)} damaged"] if missing else []
     reasons += [f"{torn} octets at the end are torn or damaged"] if torn else []
     return Flaw(file=file, reason=", ".join(reasons), entries=missing) if reasons else None
 
