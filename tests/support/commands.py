@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -34,7 +35,6 @@ def publish(
         for text in texts:
             body = text.encode() if isinstance(text, str) else text
             channel.basic_publish(f"{queue}.x", key, body, pika.BasicProperties(delivery_mode=2, **properties))
-    # Quorum queues and streams count a little later than they confirm; who counts next should see them.
 
 
 def take(broker: Broker, queue: str, role: str = "user") -> list[tuple[Any, Any, bytes]]:
@@ -124,3 +124,29 @@ def running(broker: Broker, argv: Sequence[str], role: str = "user", **environme
 def shell(broker: Broker, script: str, role: str = "user", timeout: float = 60) -> Completed:
     """Run a bash script with the commands on its PATH."""
     return broker.command(["bash", "-c", script], role, timeout=timeout)
+
+
+_REPEAT = """
+import os, sys
+from diracmq_cli.cli import {verb} as run
+import diracmq_cli.broker, diracmq_cli.cli.apps, diracmq_cli.cli.{verb}, diracmq_cli.config, diracmq_cli.credentials
+import M2Crypto.X509, diracmq_cli.wiring.console, diracmq_cli.wiring.{module}
+for _ in range(int(sys.argv.pop(1))):
+    child = os.fork()
+    if not child:
+        try:
+            run()
+        except SystemExit as end:
+            os._exit(end.code or 0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), file=sys.stderr, flush=True)
+"""
+
+
+def repeated(broker: Broker, times: int, verb: str, module: str, *argv: str, timeout: float = 120) -> Completed:
+    """Run one command many times, one after the other, in processes of their own.
+
+    They are forked from one interpreter that has imported everything, for most of a run is its start. Each one's exit
+    status is a line of standard error.
+    """
+    script = _REPEAT.format(verb=verb, module=module)
+    return broker.command([sys.executable, "-c", script, str(times), *argv], timeout=timeout)
