@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from support.broker import Broker
@@ -33,17 +34,17 @@ def queue(devbroker: Broker, make_queue: QueueFactory, request: pytest.FixtureRe
     return name, str(cfg)
 
 
-def _check(shown: list[dict[str, object]]) -> None:
+def _check(shown: list[dict[str, Any]]) -> None:
     """All bodies in order; the good ones without defect, the others with what can be known."""
     assert [row["body"] for row in shown] == BODIES
     found = {str(row["body"]): row for row in shown}
     assert not any("defect" in row for body, row in found.items() if body.startswith("good"))
-    assert found["a timestamp that no calendar holds"]["headers"] == {"when": {"$ts": str(2**64 - 1)}}
+    assert found["a timestamp that no calendar holds"]["headers"]["when"] == {"$ts": str(2**64 - 1)}
     assert "defect" in found["an array 3,000 deep"]
     assert "headers_b64" in found["an array 3,000 deep"]
-    assert found["100 kB of headers"]["headers"] == {"big": "h" * 100_000}
+    assert found["100 kB of headers"]["headers"]["big"] == "h" * 100_000
     for body in HOSTILE:
-        assert found[body]["origin"]["level"] in (None, "claimed")  # type: ignore[index]
+        assert found[body]["origin"]["level"] in (None, "claimed")
 
 
 def test_json(devbroker: Broker, queue: tuple[str, str]) -> None:
