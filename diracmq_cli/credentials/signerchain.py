@@ -9,12 +9,16 @@ from itertools import pairwise
 from diracmq_cli.core.dn import check_login, from_rdns
 from diracmq_cli.core.refusal import Refusal
 from diracmq_cli.credentials import certificate as x509
-from diracmq_cli.credentials import crypto, strength
+from diracmq_cli.credentials import crypto, der, strength
 from diracmq_cli.credentials.certificate import Certificate
 from diracmq_cli.credentials.der import DerError
 from diracmq_cli.credentials.rfc3820 import PROXY_CERT_INFO, Fault, PathError, ProxyPath, proxy_path
 from diracmq_cli.credentials.strength import PublicKey
 from diracmq_cli.errors import DataError, VerificationError
+
+_EXTENDED_KEY_USAGE = "2.5.29.37"
+_FOR_CLIENTS = frozenset({"1.3.6.1.5.5.7.3.2", "2.5.29.37.0"})
+"""clientAuth and anyExtendedKeyUsage: what the broker, too, asks of a certificate that says what it is for."""
 
 _REFUSALS = {
     Fault.EMPTY: Refusal.CHAIN_FORM,
@@ -54,7 +58,8 @@ def read_signer_chain(chain: Sequence[bytes]) -> SignerChain:
     """Read a chain of DER certificates, the signer's first and the end entity's last, and hold it to the rules.
 
     Those of RFC 3820 (``rfc3820``), and besides: nothing after the end entity, no full proxy below a limited one, no
-    weak key or digest, each proxy signed by the next, and a name that has a one-line form.
+    certificate for servers only, no weak key or digest, each proxy signed by the next, and a name that has a one-line
+    form.
 
     Raises:
         VerificationError: a rule is broken; the reason says which.
@@ -62,6 +67,7 @@ def read_signer_chain(chain: Sequence[bytes]) -> SignerChain:
     certificates = [_read(number, octets) for number, octets in enumerate(chain, 1)]
     path = _path(certificates)
     for number, certificate in enumerate(certificates, 1):
+        _check_purpose(certificate, number)
         strength.check_digest(certificate, _called(number))
     keys = [strength.public_key(certificate, _called(number)) for number, certificate in enumerate(certificates, 1)]
     for number, (proxy, issuer) in enumerate(pairwise(certificates), 1):
@@ -95,6 +101,18 @@ def _path(certificates: list[Certificate]) -> ProxyPath:
     if path.widened:
         raise VerificationError(Refusal.PROXY_WIDENED, "the stamp's chain has a full proxy below a limited one")
     return path
+
+
+def _check_purpose(certificate: Certificate, number: int) -> None:
+    extension = certificate.extensions.get(_EXTENDED_KEY_USAGE)
+    if extension is None:
+        return
+    try:
+        purposes = {der.oid(purpose) for purpose in der.read_one(extension.value).expect(der.SEQUENCE).children()}
+    except DerError as error:
+        raise VerificationError(Refusal.CERTIFICATE, f"{_called(number)} cannot be read ({error})") from None
+    if not purposes & _FOR_CLIENTS:
+        raise VerificationError(Refusal.KEY_USAGE, f"{_called(number)} is not for clients (its extendedKeyUsage)")
 
 
 def _dn(end_entity: Certificate) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from diracmq_cli.core.jws import read_header, split
 from diracmq_cli.core.message import Delivery
@@ -14,8 +15,10 @@ from diracmq_cli.core.refusal import Refusal
 from diracmq_cli.core.stampfields import STAMP_HEADER, StampFields, check_fields
 from diracmq_cli.core.stamppayload import decode_payload
 from diracmq_cli.core.verdict import Verdict
-from diracmq_cli.credentials import TrustStore, VerifiedChain
 from diracmq_cli.errors import VerificationError
+
+if TYPE_CHECKING:
+    from diracmq_cli.credentials import TrustStore, VerifiedChain
 
 FUTURE = 300.0
 """Seconds that a sender's clock may be ahead of ours."""
