@@ -9,7 +9,7 @@ from diracmq_cli.broker.channel import Content
 from diracmq_cli.broker.link import Link
 from diracmq_cli.broker.receiver import BaseReceiver
 from diracmq_cli.core.message import Delivery
-from diracmq_cli.core.model import QueueSpec
+from diracmq_cli.core.model import QueueSpec, QueueType
 
 _PIPELINED = 50
 """Gets under way at a time: a get costs a round trip, so one by one would be slow from afar."""
@@ -28,6 +28,15 @@ class Getter(BaseReceiver):
     @property
     def _exhausted(self) -> bool:
         return super()._exhausted or (self._dry and not self._under_way and not self._arrived)
+
+    @property
+    def _returns_by_closing(self) -> bool:
+        """A classic queue takes back in order what was got in either way.
+
+        But after a nack of many gets RabbitMQ 3.10 is slow to deliver them: 2 ms each after 10,000 gets, 40 times
+        what it takes after the channel was closed.
+        """
+        return self._queue.type is QueueType.CLASSIC or super()._returns_by_closing
 
     def receive(self, timeout: float | None) -> Delivery | None:
         """See ``core.ports.Receiver``; each call after an empty queue asks anew."""

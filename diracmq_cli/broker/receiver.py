@@ -139,8 +139,8 @@ class BaseReceiver(ABC):
 
         A classic queue, and a quorum queue from RabbitMQ 4.3 on, take messages back in order by one nack of all; an
         older quorum queue would put them at its tail or shuffle them, but keeps the order of what a consumer holds
-        when the channel is closed. Where the
-        connection or the channel has ended, the broker has taken everything back already.
+        when the channel is closed. Where the connection or the channel has ended, the broker has taken everything back
+        already.
         """
         if self._link.ending is None and self._channel.closed is None:
             self._halt()
@@ -149,10 +149,15 @@ class BaseReceiver(ABC):
         self._arrived.clear()
         self._unsettled.clear()
 
+    @property
+    def _returns_by_closing(self) -> bool:
+        """Whether the channel's end rather than a nack puts back what is held."""
+        return self._queue.type is QueueType.QUORUM and self._server_version < NACK_KEEPS_ORDER
+
     def _return_unsettled(self) -> None:
         if not self._unsettled:
             return
-        if self._queue.type is QueueType.QUORUM and self._server_version < NACK_KEEPS_ORDER:
+        if self._returns_by_closing:
             self._channel.close()
             self._channel = self._open_channel()
         else:
