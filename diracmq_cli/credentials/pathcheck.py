@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from M2Crypto import X509
 
 REVOKED = 23
-NO_CRL = 3
-BAD_CRL_SIGNATURE = 8
-"""``X509_V_ERR_*`` of OpenSSL's ``x509_vfy.h`` that have a meaning of their own to us."""
+"""``X509_V_ERR_CERT_REVOKED`` of OpenSSL's ``x509_vfy.h``: the one of its reasons that we do not look for ourselves."""
 
 
 class PathRefused(Exception):
@@ -35,7 +33,7 @@ class PathCheck:
 
     Args:
         authorities: DER certificates.
-        crls: DER, at least one of each authority; which certificates they name decides for all of the path.
+        crls: DER, at least one of each authority; a certificate that one of them names is refused.
 
     Raises:
         CryptoError: OpenSSL cannot read one of them.
@@ -73,6 +71,19 @@ class PathCheck:
             if context.verify_cert() != 1:  # type: ignore[no-untyped-call]
                 code = context.get_error()
                 raise PathRefused(code, context.get_error_depth(), str(m2.x509_get_verify_error(code)))
+
+
+def is_crl_of(crl: bytes, authority: bytes) -> bool:
+    """Whether a CRL bears the signature of a CA, both DER.
+
+    Raises:
+        CryptoError: OpenSSL cannot read one of them.
+    """
+    from M2Crypto import X509
+
+    with openssl_errors("cannot be read"):
+        key = X509.load_cert_der_string(authority).get_pubkey()
+        return bool(X509.load_crl_string(_to_pem(crl)).verify(key))  # type: ignore[no-untyped-call]
 
 
 def name_hashes(certificate: bytes) -> tuple[str, str]:

@@ -18,15 +18,13 @@ from diracmq_cli.credentials.cadirectory import Bucket, CaDirectory
 from diracmq_cli.credentials.certificate import Certificate, Name
 from diracmq_cli.credentials.crypto import CryptoError
 from diracmq_cli.credentials.der import DerError
-from diracmq_cli.credentials.pathcheck import BAD_CRL_SIGNATURE, NO_CRL, REVOKED, PathCheck, PathRefused, name_hashes
+from diracmq_cli.credentials.pathcheck import REVOKED, PathCheck, PathRefused, is_crl_of, name_hashes
 from diracmq_cli.credentials.signerchain import SignerChain, read_signer_chain
 from diracmq_cli.credentials.verifykey import VerifyKey, verify_key
 from diracmq_cli.errors import DataError, VerificationError
 
 _LONGEST_ROW = 8
 """Authorities from the one that issues end entities to the root; more than any grid has."""
-
-_OPENSSL = {REVOKED: Refusal.REVOKED, NO_CRL: Refusal.NO_CRL, BAD_CRL_SIGNATURE: Refusal.CRL_INVALID}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +73,7 @@ class TrustStore:
     def __init__(self, directory: str) -> None:
         self._directory = CaDirectory(directory)
         self._rows: dict[tuple[bytes, ...], _Row] = {}
+        self._crls: dict[bytes, tuple[bytes, ...]] = {}
         self._next_update = math.inf
         self._epoch = 0
 
@@ -83,6 +82,7 @@ class TrustStore:
         a second), or one of the CRLs that were used is overdue. ``now`` is in seconds since the epoch."""
         if self._directory.changed(now) or now > self._next_update:
             self._rows.clear()
+            self._crls.clear()
             self._next_update = math.inf
             self._epoch += 1
         return self._epoch
@@ -108,9 +108,9 @@ class TrustStore:
         try:
             row.check.check([certificate.octets for certificate in signer.certificates])
         except PathRefused as error:
-            reason = _OPENSSL.get(error.code, Refusal.CHAIN_INVALID)
             raise VerificationError(
-                reason, f"certificate {error.depth + 1} of the path to the CA is refused: {error}"
+                Refusal.REVOKED if error.code == REVOKED else Refusal.CHAIN_INVALID,
+                f"certificate {error.depth + 1} of the path to the CA is refused: {error}",
             ) from None
         key = verify_key(signer.path.leaf.octets, signer.key.type)
         if key is None:
@@ -139,7 +139,7 @@ class TrustStore:
             bucket = self._directory.bucket(name_hashes(below.octets)[1])
             authority = _issuer(bucket, below)
             _check_authority(bucket, authority, below)
-            crls += self._crls(bucket, authority, now)
+            crls += self._crls_of(bucket, authority, now)
             row.append(authority)
             below = authority
         certificates = tuple(certificate.octets for certificate in row)
@@ -147,15 +147,22 @@ class TrustStore:
             self._rows[certificates] = _Row(tuple(row), PathCheck(certificates, crls))
         return self._rows[certificates]
 
-    def _crls(self, bucket: Bucket, authority: Certificate, now: float) -> list[bytes]:
-        """The CRLs of an authority that are not overdue; those of one name are told apart by OpenSSL."""
+    def _crls_of(self, bucket: Bucket, authority: Certificate, now: float) -> tuple[bytes, ...]:
+        """The CRLs that an authority has signed and that are not overdue; looked for once, as they may be large."""
+        if authority.octets in self._crls:
+            return self._crls[authority.octets]
+        name = _shown(authority.subject)
         if not bucket.crls:
-            raise VerificationError(Refusal.NO_CRL, f"the CA directory has no CRL of {_shown(authority.subject)}")
-        current = [crl for crl in bucket.crls if crl.next_update >= now]
+            raise VerificationError(Refusal.NO_CRL, f"the CA directory has no CRL of {name}")
+        signed = [crl for crl in bucket.crls if is_crl_of(crl.octets, authority.octets)]
+        if not signed:
+            raise VerificationError(Refusal.CRL_INVALID, f"the CRL of {name} does not bear its signature")
+        current = [crl for crl in signed if crl.next_update >= now]
         if not current:
-            raise VerificationError(Refusal.CRL_EXPIRED, f"the CRL of {_shown(authority.subject)} is overdue")
+            raise VerificationError(Refusal.CRL_EXPIRED, f"the CRL of {name} is overdue")
         self._next_update = min(self._next_update, *(crl.next_update for crl in current))
-        return [crl.octets for crl in current]
+        self._crls[authority.octets] = tuple(crl.octets for crl in current)
+        return self._crls[authority.octets]
 
 
 def _issuer(bucket: Bucket, certificate: Certificate) -> Certificate:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 from support.chain_parts import CA_USAGE, USER_USAGE, a_ca, name, one_line
-from support.chains import Issued, crl, issue, proxy, root, rsa_key
+from support.chains import NEXT_YEAR, NOW, Issued, Key, crl, issue, root, rsa_key
 from support.proxies import Holder, write_private
 
 from diracmq_cli.core.address import Address, Kind
@@ -72,7 +73,9 @@ class OriginWorld:
     def ca_directory(self) -> str:
         return str(self.files.directory)
 
-    def person(self, *, key: object = None, ca: Issued | None = None, cn: str = "Jane Doe", **more: object) -> Issued:
+    def person(
+        self, *, key: Key | None = None, ca: Issued | None = None, cn: str = "Jane Doe", **more: object
+    ) -> Issued:
         return issue(name("DC=org", "DC=example", f"CN={cn}"), ca or self.ca, USER_USAGE, key=key, **more)  # type: ignore[arg-type]
 
     def verifier(self, clock: object = time.time) -> Verifier:
@@ -84,8 +87,9 @@ def make_world(directory: Path) -> OriginWorld:
     certificates = directory / "certificates"
     certificates.mkdir(parents=True)
     files = CaFiles(certificates)
-    ca = root(name("DC=org", "DC=example", "CN=Grid CA"), key=rsa_key("ca"))
-    sub_ca = issue(name("DC=org", "DC=example", "CN=Issuing CA"), ca, a_ca(), CA_USAGE)
+    life = (NOW - timedelta(days=30), NEXT_YEAR)
+    ca = root(name("DC=org", "DC=example", "CN=Grid CA"), key=rsa_key("ca"), life=life)
+    sub_ca = issue(name("DC=org", "DC=example", "CN=Issuing CA"), ca, a_ca(), CA_USAGE, life=life)
     files.trust(ca)
     files.trust(sub_ca)
     jane = issue(name("DC=org", "DC=example", "CN=Jane Doe"), ca, USER_USAGE, key=rsa_key("jane"))
@@ -143,17 +147,5 @@ def delivered(message: Message, *, queue: str = "demo.jobs", exchange: str = "de
     return Delivery(message=message, service=SERVICE, queue=queue, exchange=exchange, delivery_tag=1)
 
 
-def with_headers(message: Message, **headers: object) -> Message:
-    return replace(message, headers={**message.headers, **{k.replace("_", "-"): v for k, v in headers.items()}})  # type: ignore[arg-type]
-
-
 def der_of(person: Issued) -> bytes:
     return person.certificate.public_bytes(serialization.Encoding.DER)
-
-
-def proxied(person: Issued, levels: int) -> list[Issued]:
-    """``person`` below this many proxies, the leaf first."""
-    chain = [person]
-    for _ in range(levels):
-        chain.insert(0, proxy(chain[0]))
-    return chain
