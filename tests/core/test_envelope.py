@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.fieldvalues import properties, short, tables
 
-from diracmq_cli.core.envelope import MAX_LINE, decode, encode
+from diracmq_cli.core.envelope import MAX_LINE, decode, decode_delivery, encode
 from diracmq_cli.core.message import MAX_BODY, Delivery, Message, Properties
 from diracmq_cli.core.model import OriginLevel
 from diracmq_cli.core.values import FieldValue, OpaqueString, Table, Timestamp
@@ -307,3 +307,23 @@ def test_the_deepest_header_passes() -> None:
     for _ in range(64):
         value = {"$t": value}
     assert repr(round_trip(Message(body=b"", headers={"h": value})).headers) == repr({"h": value})
+
+
+def test_a_saved_envelope_is_the_delivery_that_was_read() -> None:
+    """Read as a delivery, an envelope keeps stamp, login and the broker's headers, so that it can be judged again."""
+    headers: Table = {"dirac-dn": "/CN=x", "dirac-stamp": "a.b.c", "x-death": [{"queue": "demo.jobs"}], "n": 1.0}
+    message = Message(body=b"\xff", properties=Properties(user_id="/CN=x"), headers=headers, routing_key="k")
+    delivery = Delivery(
+        message=message, service="dev", queue="demo.dead", exchange="e", delivery_tag=0, redelivered=True
+    )
+
+    assert decode_delivery(encode(delivery, Verdict(level=None))) == delivery
+
+
+@pytest.mark.parametrize(
+    "changes", [{"service": 1}, {"queue": None}, {"exchange": None}, {"defect": 1}, {"v": 2}, {"headers": []}]
+)
+def test_an_envelope_that_does_not_say_where_it_was_read(changes: dict) -> None:
+    """What cannot be judged again is a DataError."""
+    with pytest.raises(DataError):
+        decode_delivery(envelope(**{"service": "dev", "queue": "q", "exchange": "q.x", **changes}))
