@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +118,8 @@ def running(broker: Broker, argv: Sequence[str], role: str = "user", **environme
             process.wait()
             for stream in (process.stdin, process.stdout):
                 if stream is not None:
-                    stream.close()
+                    with suppress(BrokenPipeError):  # what it did not read
+                        stream.close()
 
 
 def shell(broker: Broker, script: str, role: str = "user", timeout: float = 60) -> Completed:
