@@ -205,7 +205,7 @@ def test_allowed_signers(desk: Desk) -> None:
         (["missing.json"], 2, "cannot open missing.json"),
         (["-", "-"], 2, "can be read once only"),
         (["empty.json"], 3, "no envelope in empty.json"),
-        (["--capath", "/nonexistent", "empty.json"], 77, "is not a directory"),
+        (["--capath", "missing", "empty.json"], 77, "is not a directory"),
         (["--allow-dn", "missing", "empty.json"], 2, "--allow-dn: cannot read missing"),
         (["--allow-dn", "bad", "empty.json"], 78, "bad, line 1: "),
         (["--max-age", "soon", "empty.json"], 2, "is not a duration"),
