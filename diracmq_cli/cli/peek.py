@@ -11,7 +11,7 @@ from diracmq_cli.cli.flags import QUEUE_HELP, Connection, Reading, Talk, grouped
 
 EXAMPLES = """\
 dirac-mq peek demo.jobs
-dirac-mq peek demo.jobs -n 100 -j | jq -r '.headers."dirac-dn"' | sort | uniq -c
+dirac-mq peek demo.jobs -n 100 -j | jq -r .origin.dn | sort | uniq -c
 """
 
 

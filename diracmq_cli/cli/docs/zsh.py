@@ -71,7 +71,8 @@ def _argument(argument: Argument) -> str:
     if "CMD" in argument.metavar:
         return _quote(f"*:::{_escape(argument.help)}:_normal")
     many = argument.metavar.endswith("...")
-    action = "_files" if "FILE" in argument.metavar else " "
+    # "()" offers nothing; " " would show a message, and that keeps zsh from completing a flag in this place.
+    action = "_files" if "FILE" in argument.metavar else "()"
     return _quote(f"{'*' if many else ''}:{_escape(argument.help)}:{action}")
 
 
