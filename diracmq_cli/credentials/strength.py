@@ -56,7 +56,10 @@ def check_digest(certificate: Certificate, what: str) -> None:
     Raises:
         VerificationError: SHA-1, MD5, or an algorithm that is not known; ``what`` names the certificate.
     """
-    algorithm = _algorithm(der.read_one(certificate.octets).children()[1])
+    try:
+        algorithm = _algorithm(der.read_one(certificate.octets).children()[1])
+    except (DerError, IndexError):
+        raise VerificationError(Refusal.CERTIFICATE, f"{what} has a signature that cannot be read") from None
     if algorithm not in _SIGNATURES:
         raise VerificationError(
             Refusal.WEAK_DIGEST, f"{what} is signed with an algorithm that is not accepted ({algorithm})"
