@@ -145,7 +145,7 @@ def test_receipts(devbroker: Broker, jobs: str) -> None:
     assert "3 sent, 3 confirmed" in done.stderr
     ids = [properties.message_id for _, properties, _ in take(devbroker, jobs)]
     assert rows(done) == [{"message_id": each, "outcome": "confirmed"} for each in ids]
-    assert ids == sorted(set(ids))
+    assert len(set(ids)) == 3
 
 
 @pytest.mark.parametrize(

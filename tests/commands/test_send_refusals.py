@@ -143,7 +143,7 @@ def test_a_secret_is_never_a_flag(devbroker: Broker, flags: list[str]) -> None:
         (["-m", "x", "-o", "Password"], "/Section/Option=value"),
         (["-m", "x", "-b", "https://localhost"], "is not amqps://host"),
         (["-m", "x", "--proxy", "a", "--cert", "b"], "--proxy excludes --cert"),
-        (["/nonexistent"], "cannot open /nonexistent: no such file or directory"),
+        (["nothing/here"], "cannot open nothing/here: no such file or directory"),
         (["/etc"], "cannot open /etc: is a directory"),
         (["--no-such-flag"], "No such option: --no-such-flag"),
     ],

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +23,8 @@ from diracmq_cli.errors import ExitStatus
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = ("dirac-mq", *(f"dirac-mq-{verb}" for verb in VERBS))
+_HOME = tempfile.mkdtemp(prefix="dirac-mq-home-")
+atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
 MAN = [ROOT / f"man/{program}.1" for program in PROGRAMS]
 
 
@@ -28,7 +32,7 @@ def _run(argv: Sequence[str], **options: object) -> subprocess.CompletedProcess[
     env = {
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
         "LANG": "C.UTF-8",
-        "HOME": "/nonexistent",
+        "HOME": _HOME,
         "TERM": "dumb",
     }
     return subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False, env=env, **options)  # type: ignore[call-overload, no-any-return]
