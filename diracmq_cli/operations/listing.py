@@ -50,9 +50,9 @@ def _in_short(failure: MQError) -> str:
     """What every row of a broker says that could not be asked; the reason in full is said once, elsewhere."""
     match failure:
         case HostUnknown():
-            return "host does not resolve"
+            return "no such host"
         case BrokerUnreachable():
-            return "broker unreachable"
+            return "unreachable"
         case AccessError():
             return "login refused"
         case _:

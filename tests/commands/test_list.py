@@ -86,9 +86,9 @@ def test_a_broker_that_is_away(devbroker: Broker, tmp_path: Path) -> None:
     problems = {row["service"]: row["problem"] for row in rows(done)}
     assert problems == {
         "dev": None,
-        "away": "broker unreachable",
-        "mute": "broker unreachable",
-        "gone": "host does not resolve",
+        "away": "unreachable",
+        "mute": "unreachable",
+        "gone": "no such host",
         "Framework": None,
     }
     assert "connection refused" in done.stderr
