@@ -35,10 +35,11 @@ class Algorithm(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Compact:
-    """The three parts: ``signing_input`` and ``signature`` are what the key signs and gave; ``header`` is encoded."""
+    """The three parts. Header and payload stand here as they are signed, with a dot between them; the payload also as
+    what it says."""
 
-    header: bytes
-    signing_input: bytes = field(repr=False)
+    header: bytes = field(repr=False)
+    encoded_payload: bytes = field(repr=False)
     payload: bytes = field(repr=False)
     signature: bytes
 
@@ -63,7 +64,7 @@ def split(stamp: str) -> Compact:
     if len(parts) != 3 or not stamp.isascii():
         raise VerificationError(Refusal.STAMP_FORM, "the stamp is not a JWS of three parts")
     header, payload, signature = (part.encode("ascii") for part in parts)
-    return Compact(header, header + b"." + payload, from_base64url(payload), from_base64url(signature))
+    return Compact(header, payload, from_base64url(payload), from_base64url(signature))
 
 
 def read_header(encoded: bytes) -> Header:
@@ -100,14 +101,9 @@ def write_header(header: Header) -> bytes:
     return to_base64url(json.dumps(document, separators=(",", ":")).encode("ascii"))
 
 
-def join(signing_input: bytes, signature: bytes) -> str:
-    """The compact serialisation."""
-    return (signing_input + b"." + to_base64url(signature)).decode("ascii")
-
-
-def signing_input(header: bytes, payload: bytes) -> bytes:
-    """What is signed (RFC 7515 section 5.1): the encoded header, a dot, the encoded payload."""
-    return header + b"." + to_base64url(payload)
+def join(header: bytes, payload: bytes, signature: bytes) -> str:
+    """The compact serialisation; header and payload are encoded already, since that is how they are signed."""
+    return b"".join((header, b".", payload, b".", to_base64url(signature))).decode("ascii")
 
 
 _TO_URL = bytes.maketrans(b"+/", b"-_")

@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from diracmq_cli.core.address import Address
-from diracmq_cli.core.jws import MAX_STAMP, Header, join, signing_input, write_header
+from diracmq_cli.core.jws import MAX_STAMP, Header, join, to_base64url, write_header
 from diracmq_cli.core.message import Message
 from diracmq_cli.core.stampfields import STAMP_HEADER, fields_to_sign
 from diracmq_cli.core.stamppayload import encode_payload
@@ -73,10 +73,10 @@ class Signer:
                 f"the credential of {self._key.dn} cannot sign for this time: it is not valid then",
                 hint="make a new proxy: dirac-proxy-init",
             )
-        signed = signing_input(self._header, encode_payload(fields))
-        digest = self._hashed.copy()
-        digest.update(signed[len(self._header) + 1 :])
-        stamp = join(signed, self._key.sign(digest.digest()))
+        payload = to_base64url(encode_payload(fields))
+        hashed = self._hashed.copy()
+        hashed.update(payload)
+        stamp = join(self._header, payload, self._key.sign(hashed.digest()))
         if len(stamp) > MAX_STAMP:
             raise DataError(
                 f"the message's headers are too large to be signed: the stamp would have {len(stamp)} octets"

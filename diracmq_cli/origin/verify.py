@@ -81,7 +81,7 @@ class Verifier:
         compact = split(stamp)
         hashed = hashlib.sha256(compact.header)
         chain = self._chain(compact.header, hashed.digest(), now)
-        hashed.update(compact.signing_input[len(compact.header) :])
+        hashed.update(b"." + compact.encoded_payload)
         if not chain.key.verifies(hashed.digest(), compact.signature):
             raise VerificationError(Refusal.SIGNATURE, "the signature is not the signer's over this")
         signed = decode_payload(compact.payload)
