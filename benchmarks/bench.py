@@ -95,7 +95,11 @@ class Bench:
         self.env = {**os.environ, **devbroker.environment(directory, "user")}
         self.server_env = {**self.env, "DIRAC_MQ_CFG": str(directory / "server.cfg")}
         self.lines = directory / "lines"
-        self.lines.write_text("".join(f"line {n:06d} of the payload's log, about a hundred octets {'x' * 48}\n" for n in range(LINES)))
+        filler = "x" * 48
+        with self.lines.open("w") as out:
+            out.writelines(
+                f"line {n:06d} of the payload's log, about a hundred octets {filler}\n" for n in range(LINES)
+            )
 
     def run(self) -> None:
         """Print the table."""
@@ -139,7 +143,8 @@ class Bench:
 
     def empty(self) -> None:
         """Leave the queue empty."""
-        subprocess.run([BIN / "dirac-mq-consume", "demo.metrics", "--drain", "-j", "-q"], env=self.server_env, stdout=subprocess.DEVNULL, check=False)
+        drain = [BIN / "dirac-mq-consume", "demo.metrics", "--drain", "-j", "-q"]
+        subprocess.run(drain, env=self.server_env, capture_output=True, check=False)
 
     def fill(self) -> None:
         """Leave exactly the lines in the queue."""
