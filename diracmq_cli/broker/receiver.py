@@ -90,10 +90,9 @@ class BaseReceiver(ABC):
         return self._hand_out()
 
     def _has_news(self, patient: bool) -> bool:
-        if self._arrived or self._exhausted or self._channel.closed is not None:
-            return True
-        self._more(patient=patient)
-        return False
+        if not self._arrived and self._channel.closed is None:
+            self._more(patient=patient)
+        return bool(self._arrived) or self._exhausted or self._channel.closed is not None
 
     def _hand_out(self) -> Delivery | None:
         return self._arrived.popleft() if self._arrived else None

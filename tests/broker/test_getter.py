@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from support.adapter import bodies, fill, session, spec_of, take
 
@@ -35,12 +37,16 @@ def test_the_queue_is_empty(devbroker, queue):
     """None without waiting when the queue is empty; asked again later, it looks again."""
     with session(devbroker) as opened:
         receiver = opened.getter(queue, limit=10)
+        started = time.monotonic()
         assert receiver.receive(5) is None
+        assert time.monotonic() - started < 1
         fill(devbroker, queue.name, 3)
+        started = time.monotonic()
         got = take(receiver, 10)
         assert bodies(got) == [0, 1, 2]
         receiver.ack(got[-1])
         assert receiver.receive(5) is None
+        assert time.monotonic() - started < 2
         assert receiver.ready_count() == 0
 
 

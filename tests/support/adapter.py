@@ -85,12 +85,16 @@ def message(body: bytes = b"", message_id: str = "m", key: str = "", **more: Any
     return Message(body=body, properties=properties, routing_key=key)
 
 
-def fill(broker: Broker, queue: str, count: int, role: str = "user") -> None:
-    """Publish ``0``, ``1`` … through the queue's exchange, by an independent client."""
-    with broker.channel(role) as channel:
+def fill(broker: Broker, queue: str, count: int, *, counted: bool = True) -> None:
+    """Publish ``0``, ``1`` … through the queue's exchange, by an independent client.
+
+    With ``counted`` wait until the broker counts them too, which for a stream takes it seconds.
+    """
+    with broker.channel("user") as channel:
         for number in range(count):
             channel.basic_publish(f"{queue}.x", "", str(number).encode())
-    broker.wait_count(queue, count)
+    if counted:
+        broker.wait_count(queue, count)
 
 
 def receipts(publisher: Publisher, patience: float = 10) -> list[Receipt]:
