@@ -78,8 +78,8 @@ def main() -> None:
             read_identity(CredentialFiles(proxy, proxy, CredentialKind.PROXY), now=time.time())
         )
         plain = message()
-        print(f"{'':26}{'sign':>9}{'verify':>9}{'first':>9}{'octets':>9}")  # noqa: T201
-        print(f"{'unsigned (stamp only)':26}{best(message, 5000):9.1f}{'-':>9}{'-':>9}{octets(plain):9}")  # noqa: T201
+        print(f"{'':26}{'sign':>9}{'verify':>9}{'first':>9}{'octets':>9}")
+        print(f"{'unsigned (stamp only)':26}{best(message, 5000):9.1f}{'-':>9}{'-':>9}{octets(plain):9}")
         for title, many in (("the proxy's own RSA key", False), ("session key on P-256", True)):
             signer = Signer.of(credential, many=many, now=time.time())
             verifier = Verifier(TrustStore(str(layout.certificates)), time.time)
@@ -97,7 +97,7 @@ def main() -> None:
 
             first = once(verify)
             row = (best(sign, 3000 if many else 300), best(verify, 3000), first)
-            print(f"{title:26}" + "".join(f"{figure:9.1f}" for figure in row) + f"{octets(signed):9}")  # noqa: T201
+            print(f"{title:26}" + "".join(f"{figure:9.1f}" for figure in row) + f"{octets(signed):9}")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,6 @@ from diracmq_cli.core.values import FieldValue
 _SERVER_LOGIN = re.compile(r"[a-z0-9_-]+")
 
 
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """What a reader may believe. ``level`` is None when the message contradicts itself or the CS; ``reason`` says how.
