@@ -9,9 +9,8 @@ class Refusal(StrEnum):
     """Reasons of a ``VerificationError``, in the order in which they are looked for."""
 
     # The stamp itself.
-    NO_STAMP = "no-stamp"
-    REROUTING = "rerouting-header"
     MALFORMED_MESSAGE = "malformed-message"
+    NO_STAMP = "no-stamp"
     STAMP_TYPE = "stamp-not-a-string"
     STAMP_SIZE = "stamp-too-large"
     STAMP_FORM = "stamp-form"
@@ -63,13 +62,14 @@ class Refusal(StrEnum):
     SIGNER = "signer"
 
     # The message, against what was signed.
+    REROUTING = "rerouting-header"
     DN = "dn-changed"
     HOST = "host-changed"
     MESSAGE_ID = "message-id-changed"
     TIME = "time-changed"
     SERVICE = "service-changed"
-    DESTINATION = "destination-changed"
     DEATH = "death-malformed"
+    DESTINATION = "destination-changed"
     ROUTING_KEY = "routing-key-changed"
     CONTENT_TYPE = "content-type-changed"
     CONTENT_ENCODING = "content-encoding-changed"

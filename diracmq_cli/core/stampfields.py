@@ -102,8 +102,6 @@ def check_fields(signed: StampFields, delivery: Delivery, *, services: Collectio
         VerificationError: it is not; the reason names the first field that differs.
     """
     message = delivery.message
-    if delivery.defect is not None:
-        raise VerificationError(Refusal.MALFORMED_MESSAGE, f"malformed headers: {delivery.defect}")
     if any(name in message.headers for name in REROUTING_HEADERS):
         raise VerificationError(Refusal.REROUTING, "carries CC or BCC")
     _check_sender(signed, message)

@@ -72,6 +72,8 @@ class Verifier:
         Raises:
             VerificationError: it is not signed, or its stamp does not prove that.
         """
+        if delivery.defect is not None:
+            raise VerificationError(Refusal.MALFORMED_MESSAGE, f"malformed headers: {delivery.defect}")
         stamp = delivery.message.headers.get(STAMP_HEADER)
         if stamp is None:
             raise VerificationError(Refusal.NO_STAMP, "it is not signed")
