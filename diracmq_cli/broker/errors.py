@@ -185,7 +185,10 @@ def lost(ending: Ending, party: Party) -> MQError:
         return BrokerLost(f"{party.peer} has fallen silent: no heartbeat")
     if isinstance(cause, ssl.SSLError):
         failure = _tls_failure(cause, party)
-        return failure if isinstance(failure, CredentialError) else BrokerLost(str(failure))
+        if isinstance(failure, CredentialError):
+            return failure
+        reason = (cause.reason or str(cause)).lower().replace("_", " ")
+        return BrokerLost(f"the connection to {party.peer} was lost: {reason}")
     said = (cause.strerror if isinstance(cause, OSError) else None) or str(cause)
     return BrokerLost(f"the connection to {party.peer} was lost: {said.lower()}")
 

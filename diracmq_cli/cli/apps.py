@@ -9,8 +9,11 @@ import typer
 
 from diracmq_cli.cli.helptext import help_text, short_help
 
-VERBS = ("send", "tail", "consume", "peek", "list")
-"""Verbs of the suite in the order of the help; each is ``cli/<verb>.py`` and ``dirac-mq-<verb>`` on the PATH."""
+EVERYDAY = ("send", "tail", "consume", "peek", "list")
+"""Verbs that are also programs of their own on the PATH, ``dirac-mq-<verb>``."""
+
+VERBS = (*EVERYDAY, "verify")
+"""Verbs of the suite in the order of the help; each is ``cli/<verb>.py``."""
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 

@@ -51,6 +51,9 @@ def send(
         str | None, typer.Option("--id", metavar="ID", help="Message id (default: a new UUIDv7 each).")
     ] = None,
     anonymous: Annotated[bool, typer.Option("--anonymous", help="Leave DN, group and login out of the stamp.")] = False,
+    sign: Annotated[
+        bool, typer.Option("--sign", help="Sign each message: 4 kB more, and proof of origin to any reader.")
+    ] = False,
     connection: Connection,
     talk: Talk,
 ) -> None:
@@ -82,6 +85,7 @@ def send(
                 reply_to=reply_to,
                 message_id=id_,
                 anonymous=anonymous,
+                sign=sign,
                 timeout=connection.timeout,
                 receipts=talk.json,
             ),

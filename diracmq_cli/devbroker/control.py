@@ -58,7 +58,7 @@ def load_definitions(node: Node, state: State, text: str) -> None:
         node,
         state,
         f'Answer = rabbit_definitions:import_raw(base64:decode("{body}")), '
-        "[dets:sync(Table) || Table <- dets:all()], Answer",
+        "[catch dets:sync(Table) || Table <- dets:all()], Answer",  # one may close meanwhile
     )
     if not answer.startswith(("ok", "{ok")):
         reason = " ".join(answer.split())[:300]

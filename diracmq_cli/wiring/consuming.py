@@ -62,7 +62,7 @@ def run_consume(setup: Setup, options: ConsumeOptions, console: Console) -> None
     target = setup.target(options.queue)
     queue = target.queue
     _refuse_unsuitable(queue, options)
-    take = _taker(queue, options, console, judge_for(queue, setup.model))
+    take = _taker(queue, options, console, judge_for(queue, setup))
     limits = options.limits
     session = setup.open(
         target.service, timeout=_at_most(limits.timeout, CONNECT_TIMEOUT), wake_fd=console.stop.wake_fd

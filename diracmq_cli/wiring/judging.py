@@ -1,15 +1,57 @@
-"""The judge of a queue's messages: which routes the CS lets them take."""
+"""The judge of a queue's messages: the way they came, and the signature where one is there."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from diracmq_cli.core.message import Delivery
-from diracmq_cli.core.model import MessagingModel, QueueSpec
+from diracmq_cli.core.model import QueueSpec
+from diracmq_cli.core.stampfields import STAMP_HEADER
 from diracmq_cli.core.verdict import Route, Verdict, judge
+from diracmq_cli.errors import VerificationError
+from diracmq_cli.wiring.setup import Setup
+
+if TYPE_CHECKING:
+    from diracmq_cli.origin import Verifier
 
 
-def judge_for(queue: QueueSpec, model: MessagingModel) -> Callable[[Delivery], Verdict]:
-    """A function that judges deliveries of ``queue``."""
-    route = Route.to(queue, model)
-    return lambda delivery: judge(delivery, route)
+def judge_for(queue: QueueSpec, setup: Setup) -> Callable[[Delivery], Verdict]:
+    """A function that judges deliveries of ``queue``; it never raises for what a publisher has put there."""
+    return _Judge(queue, setup)
+
+
+class _Judge:
+    """Judges the route first, then the stamp: a message that is wrong in either way is wrong."""
+
+    def __init__(self, queue: QueueSpec, setup: Setup) -> None:
+        self._queue, self._setup = queue, setup
+        self._route = Route.to(queue, setup.model)
+        self._services = {queue.service.name} | {
+            service.name for service in setup.model.services if service.same_broker(queue.service)
+        }
+
+    def __call__(self, delivery: Delivery) -> Verdict:
+        verdict = judge(delivery, self._route)
+        if verdict.level is None or STAMP_HEADER not in delivery.message.headers:
+            return verdict
+        try:
+            return self._verifier.verify(delivery, services=self._services, max_age=self._max_age)
+        except VerificationError as error:
+            return Verdict(level=None, reason=str(error))
+
+    @property
+    def _max_age(self) -> float:
+        from diracmq_cli.origin.verify import DEFAULT_MAX_AGE
+
+        return self._queue.message_ttl or DEFAULT_MAX_AGE
+
+    @cached_property
+    def _verifier(self) -> Verifier:
+        """Made for the first signed message: who reads unsigned ones need not pay for it."""
+        from diracmq_cli.credentials import TrustStore
+        from diracmq_cli.origin import Verifier
+
+        return Verifier(TrustStore(self._setup.ca_directory), time.time)

@@ -54,7 +54,7 @@ def run_peek(setup: Setup, options: PeekOptions, console: Console) -> None:
         shown = peek(
             receiver,
             sink,
-            judge_for(queue, setup.model),
+            judge_for(queue, setup),
             count=count,
             timeout=max(0.0, timeout - (time.monotonic() - started)),
             silence=END_WAIT if queue.type is QueueType.STREAM else None,

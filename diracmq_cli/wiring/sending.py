@@ -11,7 +11,7 @@ from functools import partial
 
 from diracmq_cli.core.ids import uuid7
 from diracmq_cli.core.message import Message, Receipt
-from diracmq_cli.core.model import ExchangeSpec
+from diracmq_cli.core.model import ExchangeSpec, OriginLevel, QueueSpec
 from diracmq_cli.core.ports import Source
 from diracmq_cli.core.stamp import Sender, stamp
 from diracmq_cli.core.values import FieldValue, Table
@@ -31,6 +31,7 @@ from diracmq_cli.output.writer import Writer
 from diracmq_cli.wiring.console import Console
 from diracmq_cli.wiring.sender import sender_of
 from diracmq_cli.wiring.setup import Setup
+from diracmq_cli.wiring.target import Target
 
 DEFAULT_TIMEOUT = 30.0
 """Seconds to reach the broker, and for a silence of the broker while it owes an answer. Input may take its time."""
@@ -80,6 +81,7 @@ class SendOptions:
     reply_to: str | None = None
     message_id: str | None = None
     anonymous: bool = False
+    sign: bool = False
     timeout: float | None = None
     receipts: bool = False
 
@@ -91,8 +93,15 @@ class SendOptions:
         """
         if self.text is not None and (self.files or self.framing.many):
             raise UsageError("-m is one message of its own: no FILE, --lines, --null or --from-json beside it")
-        if self.message_id is not None and (self.framing.many or len(self.files) > 1):
+        if self.message_id is not None and self.many:
             raise UsageError("--id names one message, and this sends many", hint="leave --id out: each gets its own")
+        if self.sign and self.anonymous:
+            raise UsageError("--sign and --anonymous exclude each other: a signature names its signer")
+
+    @property
+    def many(self) -> bool:
+        """Whether more than one message may be sent."""
+        return self.framing.many or len(self.files) > 1
 
 
 def header_table(flags: Sequence[str]) -> Table:
@@ -136,6 +145,7 @@ def run_send(setup: Setup, options: SendOptions, console: Console) -> None:
     target = setup.target(options.destination)
     exchange = target.spec.name if isinstance(target.spec, ExchangeSpec) else target.spec.exchange
     default_key = "" if isinstance(target.spec, ExchangeSpec) else target.spec.routing_key
+    sign = _signature(setup, target, options)
     connect_timeout = DEFAULT_TIMEOUT if options.timeout is None else options.timeout
     started = time.monotonic()
     session = setup.open(target.service, timeout=connect_timeout, wake_fd=console.stop.wake_fd)
@@ -145,7 +155,7 @@ def run_send(setup: Setup, options: SendOptions, console: Console) -> None:
         send(
             source,
             session.publisher(),
-            _Preparation(_overrides(options, default_key), sender.anonymous() if options.anonymous else sender),
+            _Preparation(_overrides(options, default_key), sender.anonymous() if options.anonymous else sender, sign),
             SendRequest(
                 exchange=exchange,
                 destination=str(target.spec.address),
@@ -171,20 +181,40 @@ def _blocked(service: str, reason: str | None) -> str:
     return f"the broker of {service} blocks publishers ({reason}); waiting"
 
 
-class _Preparation:
-    """Makes of a message what is published: flags over it, then the stamp."""
+def _signature(setup: Setup, target: Target, options: SendOptions) -> Callable[[Message], Message]:
+    """What signs each message, where ``--sign`` or ``Origin = signed`` in the CS asks for it; else nothing does.
 
-    def __init__(self, overrides: Overrides, sender: Sender) -> None:
-        self._overrides, self._sender = overrides, sender
+    Raises:
+        UsageError: it must be signed, and no person sends it.
+        CredentialError: the credential cannot sign.
+    """
+    by_the_cs = isinstance(target.spec, QueueSpec) and target.spec.origin is OriginLevel.SIGNED
+    if not options.sign and not by_the_cs:
+        return lambda message: message
+    why = "--sign" if options.sign else f"Origin = signed ({target.spec.source})"
+    if options.anonymous:
+        raise UsageError(f"--anonymous cannot be: {target.spec.address} takes signed messages only, by {why}")
+    if setup.login_name(target.service) is not None:
+        raise UsageError(f"{why}: a server that logs in by name has no certificate to sign with")
+    signer = setup.signer(many=options.many)
+    return partial(signer.sign, service=target.spec.service.name, destination=target.spec.address)
+
+
+class _Preparation:
+    """Makes of a message what is published: flags over it, then the stamp, then the signature."""
+
+    def __init__(self, overrides: Overrides, sender: Sender, sign: Callable[[Message], Message]) -> None:
+        self._overrides, self._sender, self._sign = overrides, sender, sign
 
     def __call__(self, message: Message) -> Message:
         now = time.time()
-        return stamp(
+        stamped = stamp(
             self._overrides.apply(message),
             self._sender,
             message_id=uuid7(int(now * 1000), os.urandom(10)),
             now=int(now),
         )
+        return self._sign(stamped)
 
 
 class _Receipts:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import ssl
 
     from diracmq_cli.config import Configuration
+    from diracmq_cli.origin import Signer
 
 _log = logging.getLogger(__name__)
 
@@ -147,6 +148,20 @@ class Setup:
         )
         return session
 
+    def signer(self, *, many: bool) -> Signer:
+        """What signs messages in the name of the user's credential.
+
+        Args:
+            many: whether more than one message will be signed (see ``Signer.of``).
+
+        Raises:
+            CredentialError: there is no credential, or it cannot sign.
+        """
+        from diracmq_cli.credentials import SigningCredential
+        from diracmq_cli.origin import Signer
+
+        return Signer.of(SigningCredential(self.identity, self._passphrase), many=many, now=time.time())
+
     def login_name(self, service: BrokerService) -> str | None:
         """The user that we log in as by password; None for a login by certificate.
 
@@ -166,7 +181,7 @@ class Setup:
         from diracmq_cli.credentials import tls_context
 
         try:
-            return tls_context(self.identity, self._ca_directory, passphrase=self._passphrase)
+            return tls_context(self.identity, self.ca_directory, passphrase=self._passphrase)
         except CredentialError as error:
             if service.user is None:
                 raise
@@ -182,7 +197,7 @@ class Setup:
 
         certificate = self._server_certificate
         _log.info("%s, for TLS", "no certificate" if certificate is None else f"certificate of {certificate.dn}")
-        return tls_context(certificate, self._ca_directory, passphrase=self._passphrase)
+        return tls_context(certificate, self.ca_directory, passphrase=self._passphrase)
 
     @cached_property
     def _server_certificate(self) -> Identity | None:
@@ -201,7 +216,12 @@ class Setup:
         return read_security(self.configuration)
 
     @cached_property
-    def _ca_directory(self) -> str:
+    def ca_directory(self) -> str:
+        """The directory of trusted CAs.
+
+        Raises:
+            CredentialError: there is none.
+        """
         from diracmq_cli.credentials import locate_ca_directory
 
         directory = locate_ca_directory(self.choices.credentials, self._settings, self.choices.environment)

@@ -84,7 +84,7 @@ def run_tail(setup: Setup, options: TailOptions, console: Console) -> None:
         shown = tail(
             receiver,
             sink,
-            judge_for(queue, setup.model),
+            judge_for(queue, setup),
             options.limits.after(time.monotonic() - started),
             since=since,
             clock=time.monotonic,

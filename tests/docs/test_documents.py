@@ -16,13 +16,13 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from diracmq_cli.cli.apps import VERBS
+from diracmq_cli.cli.apps import EVERYDAY, VERBS
 from diracmq_cli.cli.docs.__main__ import documents
 from diracmq_cli.cli.docs.sections import EXIT_STATUS
 from diracmq_cli.errors import ExitStatus
 
 ROOT = Path(__file__).parents[2]
-PROGRAMS = ("dirac-mq", *(f"dirac-mq-{verb}" for verb in VERBS))
+PROGRAMS = ("dirac-mq", *(f"dirac-mq-{verb}" for verb in EVERYDAY))
 _HOME = tempfile.mkdtemp(prefix="dirac-mq-home-")
 atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
 MAN = [ROOT / f"man/{program}.1" for program in PROGRAMS]

@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from diracmq_cli.cli.apps import VERBS, single, suite
+from diracmq_cli.cli.apps import EVERYDAY, single, suite
 from diracmq_cli.cli.helptext import EXAMPLES, VERBATIM
 
 
@@ -60,7 +60,7 @@ class Command:
 def programs() -> tuple[Command, ...]:
     """Every program on the PATH: the suite first, then the everyday verbs."""
     whole = _read(typer.main.get_command(suite()), ("dirac-mq",))
-    return (whole, *(_read(typer.main.get_command(single(verb)), (f"dirac-mq-{verb}",)) for verb in VERBS))
+    return (whole, *(_read(typer.main.get_command(single(verb)), (f"dirac-mq-{verb}",)) for verb in EVERYDAY))
 
 
 def _read(command: Any, path: tuple[str, ...]) -> Command:  # noqa: ANN401 - typer's own click has no public types
