@@ -13,6 +13,7 @@
      ├─ HostUnknown                 68  NO_HOST      the host name does not resolve
      ├─ BrokerUnreachable           69  UNAVAILABLE  no address answered, or the connection was lost
      │   └─ BrokerLost              69               … after it had been up
+     ├─ CSUnreachable               69  UNAVAILABLE  no configuration server answered
      ├─ OutputError                 74  IO_ERROR     cannot write output or spool
      ├─ TemporaryFailure            75  TEMPORARY    nacked, blocked past the deadline, fate unknown
      ├─ ProtocolError               76  PROTOCOL     the other side does not speak AMQP 0-9-1 as it should
@@ -130,6 +131,12 @@ class BrokerUnreachable(MQError):
 
 class BrokerLost(BrokerUnreachable):
     """A connection that had been up ended; what was in flight has an unknown fate."""
+
+
+class CSUnreachable(MQError):
+    """No server of the Configuration Service answered, or none could answer in time; each is named."""
+
+    exit_status = ExitStatus.UNAVAILABLE
 
 
 class OutputError(MQError):

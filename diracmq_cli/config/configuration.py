@@ -14,14 +14,16 @@ _TRUE = frozenset({"y", "yes", "true", "1"})
 class Configuration:
     """What all sources say together.
 
-    ``files`` are the files that were read, highest precedence first; ``exposed`` says of some of them why a password
-    there would be no secret; ``root`` is DIRAC's installation root.
+    ``files`` are the files that were read, highest precedence first (and last the server, if there is one);
+    ``exposed`` says of some of them why a password there would be no secret; ``root`` is DIRAC's installation root;
+    ``warnings`` are sentences for the user about what was passed over.
     """
 
     tree: Section
     files: tuple[str, ...] = ()
     root: str | None = None
     exposed: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
     def get(self, path: str) -> Option | None:
         """The option at ``path``, or None when it is absent."""

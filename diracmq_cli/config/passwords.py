@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from diracmq_cli.config.configuration import Configuration
 from diracmq_cli.config.tree import Section
-from diracmq_cli.core.model import Secret
+from diracmq_cli.core.model import Secret, Source
 from diracmq_cli.errors import CredentialError
 
 LOCAL_INSTALLATION = "/LocalInstallation/MessageQueueing"
@@ -26,7 +26,7 @@ def find_password(
             continue
         exposure = configuration.exposed.get(option.file)
         if exposure is None:
-            return Secret(option.value), None
+            return Secret(option.value, Source(f"{section.path}/Password", option.file)), None
         return None, CredentialError(
             f"{section.path}/Password in {option.place} cannot be used: {exposure}",
             hint=f"chmod 600 {shlex.quote(option.file)}",

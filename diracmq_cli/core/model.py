@@ -64,9 +64,13 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A password that cannot get into a log, an error or a traceback by being printed."""
+    """A password that cannot get into a log, an error or a traceback by being printed.
+
+    ``place`` is where it was read (option and file), so that what is kept between commands need not hold it.
+    """
 
     value: str = field(repr=False)
+    place: Source | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return "********"

@@ -1,0 +1,213 @@
+"""The Configuration Service as one command sees it: local files first, the servers only when those do not suffice.
+
+A name that the local files resolve costs no request, nor even a look at the credential. What the servers said is kept
+(``remote.snapshot``), and so is what was read from files and servers (``cache``).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
+
+from diracmq_cli.config.cache import ExtractCache, State
+from diracmq_cli.config.extract import Extract
+from diracmq_cli.config.remote.access import RemoteAccess
+from diracmq_cli.config.remote.copy import RemoteCopy, RemoteText
+from diracmq_cli.config.remote.snapshot import Head
+from diracmq_cli.config.sources import LocalSources
+from diracmq_cli.config.storage import Storage, cache_directory
+from diracmq_cli.core.model import MessagingModel
+from diracmq_cli.core.quantity import format_duration
+from diracmq_cli.errors import ConfigError, CSUnreachable, HostUnknown, MQError, UnknownDestination
+
+if TYPE_CHECKING:
+    from diracmq_cli.config.configuration import Configuration
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+
+_PAUSE = 300.0
+"""Seconds between attempts to renew a copy (DIRAC's RefreshTime): a CS that is away delays no more than that."""
+
+_AWAY = (CSUnreachable, HostUnknown)
+_MISSING = (UnknownDestination, ConfigError)
+"""What a model raises that may yet be found, or found whole, in a fuller one."""
+
+
+class ConfigurationService:
+    """Local files, and over the network what they do not say."""
+
+    def __init__(self, sources: LocalSources, access: RemoteAccess) -> None:
+        self._sources = sources
+        self._access = access
+        self._storage = Storage(cache_directory(sources.environment))
+        self._cache = ExtractCache(self._storage, sources)
+        self._merged: Extract | None = None
+        self._remote: RemoteText | Head | None = None
+        self._stale = False
+
+    @cached_property
+    def local(self) -> Extract:
+        """What the local files say.
+
+        Raises:
+            UsageError, ConfigError: as ``load_configuration``.
+        """
+        state = self._cache.state()
+        return self._cache.load(state) or self._read(self._local_configuration, state)
+
+    @property
+    def current(self) -> Extract:
+        """What is known so far: the local files, and the CS if it was needed."""
+        return self.local if self._merged is None else self._merged
+
+    def find(self, look: Callable[[MessagingModel], T]) -> T:
+        """What ``look`` finds in the local files or, when it does not, in the CS.
+
+        Args:
+            look: raises UnknownDestination or ConfigError when a model does not have it, or not all of it.
+
+        Raises:
+            UnknownDestination, ConfigError: it is nowhere.
+            AccessError, CSUnreachable, HostUnknown: it is not in the local files, and the CS cannot be asked.
+        """
+        try:
+            return look(self.local.model)
+        except _MISSING as error:
+            if not self.local.servers:
+                raise
+            missing: MQError = error
+        try:
+            everything = self.everything()
+        except MQError as error:
+            error.hint = error.hint or f"the local files alone: {missing}"
+            raise
+        try:
+            return look(everything.model)
+        except _MISSING as error:
+            if not self._stale:
+                raise
+            missing = error
+        try:  # the copy is old, and what it lacks may be new
+            return look(self._ask(self._access.timeout).model)
+        except _AWAY as error:
+            self._access.warn(f"{error}; looked in {self._copy_of()}")
+            raise missing from error
+
+    def everything(self) -> Extract:
+        """Local files over the CS: its copy if there is one (``renew`` makes a stale one new), else asked for.
+
+        Raises:
+            AccessError, ConfigError, CSUnreachable, HostUnknown: there is no copy, and the servers gave none.
+        """
+        if self._merged is not None or not self.local.servers:
+            return self.current
+        head = self._copy.head()
+        if head is not None and self._access.max_age > 0:
+            self._stale = not head.is_fresh(self._access.max_age)
+            kept = self._from(head)
+            if kept is not None:
+                return kept
+        try:
+            return self._ask(self._access.timeout)
+        except _AWAY as error:
+            kept = None if head is None else self._from(head)
+            if kept is None:
+                raise
+            self._access.warn(f"{error}; using {self._copy_of()}")
+            return kept
+
+    def configuration(self) -> Configuration:
+        """The whole tree behind ``current``, for what an extract does not hold (``/Registry``, places of options).
+
+        Raises:
+            MQError: as ``everything``.
+        """
+        if isinstance(self._remote, Head):
+            self._remote = self._copy.kept(self._remote) or self._copy.ask(self._access.timeout)
+        return self._local_configuration if self._remote is None else self._over(self._remote)
+
+    def known(self) -> MessagingModel | None:
+        """What earlier commands have kept, however old, without reading a CFG or asking anybody: for completions."""
+        local = self._cache.load(self._cache.state())
+        if local is None or not local.servers:
+            return None if local is None else local.model
+        head = self._copy_for(local).head()
+        merged = None if head is None else self._cache.load(self._cache.state(head.identity))
+        return (merged or local).model
+
+    def renew(self, timeout: float) -> None:
+        """Make the copy new if this command was served a stale one; to be called when the work is done.
+
+        Never raises, and takes no longer than ``timeout`` seconds; where it fails, no command tries for five minutes.
+        """
+        if not self._stale or not self._copy.may_try(_PAUSE):
+            return
+        try:
+            self._ask(timeout)
+        except MQError as error:
+            self._access.warn(f"{error}; used {self._copy_of()}")
+
+    @cached_property
+    def _local_configuration(self) -> Configuration:
+        from diracmq_cli.config.loading import load_configuration
+
+        configuration = load_configuration(self._sources)
+        _log.info("configuration from %s", ", ".join(configuration.files) or "no file at all")
+        return configuration
+
+    @cached_property
+    def _copy(self) -> RemoteCopy:
+        return self._copy_for(self.local)
+
+    def _copy_for(self, local: Extract) -> RemoteCopy:
+        return RemoteCopy(local.servers, vo=local.vo, setup=local.setup, storage=self._storage, access=self._access)
+
+    def _copy_of(self) -> str:
+        head = self._copy.head()
+        return "no copy" if head is None else f"the copy of {format_duration(max(0.0, head.age))} ago"
+
+    def _from(self, head: Head) -> Extract | None:
+        """The merged extract by the copy that ``head`` describes; None when that is damaged."""
+        state = self._cache.state(head.identity)
+        extract = self._cache.load(state)
+        if extract is not None:
+            self._remote = head
+        else:
+            remote = self._copy.kept(head)
+            if remote is None:
+                return None
+            self._remote = remote
+            extract = self._merge(remote, state)
+        self._merged = extract
+        return extract
+
+    def _ask(self, timeout: float) -> Extract:
+        remote = self._copy.ask(timeout)
+        self._stale = False
+        if self._remote is None or self._remote.identity != remote.identity:
+            self._remote = remote
+            self._merged = self._merge(remote, self._cache.state(remote.identity))
+            for warning in self._merged.warnings:
+                self._access.warn(warning)
+        return self.current
+
+    def _merge(self, remote: RemoteText, state: State) -> Extract:
+        # Where the credentials are was settled before anybody was asked.
+        return self._read(self._over(remote), state, security=self.local.security, servers=self.local.servers)
+
+    def _over(self, remote: RemoteText) -> Configuration:
+        from diracmq_cli.config.remote.overlay import overlay
+
+        return overlay(self._local_configuration, remote.text, remote.server)
+
+    def _read(self, configuration: Configuration, state: State, **settled: object) -> Extract:
+        from diracmq_cli.config.reading import read_extract
+
+        extract = replace(read_extract(configuration), **settled)  # type: ignore[arg-type]
+        self._cache.save(state, extract)
+        return extract
