@@ -11,7 +11,7 @@ from diracmq_cli.core.message import Delivery
 from diracmq_cli.core.model import QueueSpec
 from diracmq_cli.core.stampfields import STAMP_HEADER
 from diracmq_cli.core.verdict import Route, Verdict, judge
-from diracmq_cli.errors import VerificationError
+from diracmq_cli.errors import CredentialError, VerificationError
 from diracmq_cli.wiring.setup import Setup
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ class _Judge:
             return self._verifier.verify(delivery, services=self._services, max_age=self._max_age)
         except VerificationError as error:
             return Verdict(level=None, reason=str(error))
+        except CredentialError as error:  # no CA directory: nobody's signature can be believed
+            return Verdict(level=None, reason=f"signed, and cannot be verified: {error}")
 
     @property
     def _max_age(self) -> float:
