@@ -9,6 +9,7 @@ import typer
 
 from diracmq_cli.cli.exits import running
 from diracmq_cli.cli.flags import Connection, Talk, grouped
+from diracmq_cli.cli.helptext import help_text, short_help
 from diracmq_cli.core.quantity import parse_duration
 from diracmq_cli.errors import UsageError
 
@@ -23,15 +24,28 @@ app = typer.Typer(
     add_completion=False,
 )
 
-EPILOG_FLUSH = """\
-Examples:
-  dirac-mq spool flush -t 30s || dirac-mq spool cat    at the end of a job: send it, or leave it in the batch log
+FLUSH = """\
+Send what waits, in order, with the ids and stamps that it has.
+
+Each entry is removed once the broker has confirmed it. Only entries of this login are sent, and not those that a
+running sender holds. Without -t it ends when nothing has been confirmed for 30 s.
+
+It ends with 75 if any of ours remain, and with 4 if only others' do, or if some were lost.
 """
 
-EPILOG_RM = """\
-Examples:
-  dirac-mq spool rm 01939f2a-5b3c-7d1e-8f00-123456789abc
-  dirac-mq spool rm --all --yes
+FLUSH_EXAMPLES = """\
+dirac-mq spool flush -t 30s || dirac-mq spool cat
+"""
+
+RM = """\
+Give up messages for good.
+
+Asks first; off a terminal it needs --yes. What a running sender holds stays.
+"""
+
+RM_EXAMPLES = """\
+dirac-mq spool rm 01939f2a-5b3c-7d1e-8f00-123456789abc
+dirac-mq spool rm --all --yes
 """
 
 Directory = Annotated[
@@ -46,27 +60,33 @@ Directory = Annotated[
 ]
 
 
-@app.command(context_settings=CONTEXT)
+@app.command(short_help="List what waits", context_settings=CONTEXT)
 @grouped
 def ls(*, spool: Directory = None, talk: Talk) -> None:
-    """List what waits: one row per message, and one for each gap or damaged file."""
+    """List what waits, one row a message.
+
+    Gaps, where messages were dropped because the spool was full, and damaged files have rows of their own.
+    """
     with running("spool", talk) as console:
         from diracmq_cli.wiring.spooling import run_ls
 
         run_ls(spool, console)
 
 
-@app.command(context_settings=CONTEXT)
+@app.command(short_help="Write what waits as envelopes", context_settings=CONTEXT)
 @grouped
 def cat(*, spool: Directory = None, talk: Talk) -> None:
-    """Write what waits to stdout as envelopes, one JSON object a line, as send --from-json reads them."""
+    """Write what waits to stdout as envelopes.
+
+    They are one JSON object a line, as send --from-json reads them; gaps and damaged files are said on stderr.
+    """
     with running("spool", talk) as console:
         from diracmq_cli.wiring.spooling import run_cat
 
         run_cat(spool, console)
 
 
-@app.command(epilog=EPILOG_FLUSH, context_settings=CONTEXT)
+@app.command(help=help_text(FLUSH, FLUSH_EXAMPLES), short_help=short_help(FLUSH), context_settings=CONTEXT)
 @grouped
 def flush(
     *,
@@ -80,10 +100,7 @@ def flush(
     connection: Connection,
     talk: Talk,
 ) -> None:
-    """Send what waits, in order and with its ids and stamps; each entry is removed once the broker has confirmed it.
-
-    Only entries of this login and of senders that have ended are sent. Without -t it ends 30 s after the last confirm.
-    """
+    """Send what waits."""
     with running("spool", talk) as console:
         from diracmq_cli.cli.settings import setup_of
         from diracmq_cli.wiring.flushing import FlushOptions, run_flush
@@ -91,7 +108,7 @@ def flush(
         run_flush(setup_of(connection), FlushOptions(directory=spool, timeout=connection.timeout, ttl=ttl), console)
 
 
-@app.command(epilog=EPILOG_RM, context_settings=CONTEXT)
+@app.command(help=help_text(RM, RM_EXAMPLES), short_help=short_help(RM), context_settings=CONTEXT)
 @grouped
 def rm(
     ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Message ids.")] = None,
@@ -102,7 +119,7 @@ def rm(
     yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")] = False,
     talk: Talk,
 ) -> None:
-    """Give up messages for good. Asks first; off a terminal it needs --yes."""
+    """Give up messages."""
     with running("spool", talk) as console:
         from diracmq_cli.wiring.spooling import Removal, run_rm
 
