@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
@@ -197,17 +196,19 @@ class ConfigurationService:
         return self.current
 
     def _merge(self, remote: RemoteText, state: State) -> Extract:
-        # Where the credentials are was settled before anybody was asked.
-        return self._read(self._over(remote), state, security=self.local.security, servers=self.local.servers)
+        return self._read(self._over(remote), state, settled=self.local)
 
     def _over(self, remote: RemoteText) -> Configuration:
         from diracmq_cli.config.remote.overlay import overlay
 
         return overlay(self._local_configuration, remote.text, remote.server)
 
-    def _read(self, configuration: Configuration, state: State, **settled: object) -> Extract:
+    def _read(self, configuration: Configuration, state: State, *, settled: Extract | None = None) -> Extract:
+        """Read an extract, and keep it. Where the credentials are was settled before any server was asked."""
         from diracmq_cli.config.reading import read_extract
 
-        extract = replace(read_extract(configuration), **settled)  # type: ignore[arg-type]
+        extract = read_extract(configuration)
+        if settled is not None:
+            extract = extract._replace(security=settled.security, servers=settled.servers)
         self._cache.save(state, extract)
         return extract

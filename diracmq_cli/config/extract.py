@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
-from diracmq_cli.config.remote.servers import ServerList
+from diracmq_cli.config.remote.serverlist import ServerList
 from diracmq_cli.core.identity import CredentialSettings
 from diracmq_cli.core.model import MessagingModel
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Extract:
+class Extract(NamedTuple):
     """The messaging model, and the few options that logging in and stamping need.
 
     ``site`` and ``ce`` are ``/LocalSite/Site`` and ``GridCE``, ``vo`` is ``/DIRAC/VirtualOrganization``, ``setup``
@@ -25,5 +25,5 @@ class Extract:
     vo: str | None = None
     site: str | None = None
     ce: str | None = None
-    group_vos: Mapping[str, str] = field(default_factory=dict)
+    group_vos: Mapping[str, str] = MappingProxyType({})
     warnings: tuple[str, ...] = ()

@@ -1,16 +1,16 @@
-"""The extract as plain data that JSON can hold, and back, strictly: what is not as it was written is not read.
+"""The extract as plain data, and back, strictly: what is not as it was written is not read.
 
 Passwords are never part of it: their places are, and they are read anew. Fields that have their default are left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any, TypeAlias, TypeVar
 
 from diracmq_cli.config.extract import Extract
-from diracmq_cli.config.remote.servers import ServerList
+from diracmq_cli.config.remote.serverlist import ServerList
 from diracmq_cli.core.address import Address, Kind
 from diracmq_cli.core.identity import CredentialSettings
 from diracmq_cli.core.model import (
@@ -33,12 +33,12 @@ from diracmq_cli.errors import ConfigError, CredentialError, MQError
 T = TypeVar("T")
 E = TypeVar("E", bound=MQError)
 
-Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
+Plain: TypeAlias = "str | int | float | bool | list[Plain] | dict[str, Plain] | None"
 Decode: TypeAlias = Callable[[Any], object]
 ReadPassword: TypeAlias = Callable[[Source], Secret]
 
 
-def to_plain(extract: Extract) -> dict[str, Json]:
+def to_plain(extract: Extract) -> dict[str, Plain]:
     """``extract`` as plain data."""
     model = extract.model
     used = [queue.service for queue in model.queues] + [exchange.service for exchange in model.exchanges]
@@ -58,25 +58,25 @@ def to_plain(extract: Extract) -> dict[str, Json]:
     }
 
 
-def from_plain(data: Any, read_password: ReadPassword) -> Extract:  # noqa: ANN401 - what json.loads gives
+def from_plain(data: Any, read_password: ReadPassword) -> Extract:  # noqa: ANN401 - anything
     """The extract that ``to_plain`` made plain.
 
     Args:
-        data: what ``json.loads`` gave.
+        data: what ``to_plain`` made, or something else that was kept.
         read_password: reads the password at a place anew.
 
     Raises:
         ValueError, TypeError, LookupError: it is something else.
     """
     decode_service = {**_SERVICE, "password": lambda value: read_password(_source(value))}
-    services = [BrokerService(**_fields(row, decode_service)) for row in _list(data["services"])]
-    shared = {"service": lambda number: services[_whole(number)]}
+    services = [BrokerService(**_fields(row, decode_service)) for row in _rows(data["services"])]
+    shared = {"service": lambda number: services[_checked(number, int)]}
     queues, exchanges = {**_QUEUE, **shared}, {**_EXCHANGE, **shared}
     model = MessagingModel(
-        queues=tuple([QueueSpec(**_fields(row, queues)) for row in _list(data["queues"])]),
-        exchanges=tuple([ExchangeSpec(**_fields(row, exchanges)) for row in _list(data["exchanges"])]),
-        services=tuple(services[: _whole(data["listed"])]),
-        refused=tuple([(_address(where), _error(ConfigError, error)) for where, error in _list(data["refused"])]),
+        queues=tuple([QueueSpec(**_fields(row, queues)) for row in _rows(data["queues"])]),
+        exchanges=tuple([ExchangeSpec(**_fields(row, exchanges)) for row in _rows(data["exchanges"])]),
+        services=tuple(services[: _checked(data["listed"], int)]),
+        refused=tuple([(_address(where), _error(ConfigError, error)) for where, error in _rows(data["refused"])]),
         files=_texts(data["files"]),
     )
     security = CredentialSettings(**_fields(data["security"], _SECURITY))
@@ -103,7 +103,7 @@ class _Services:
         return service, str(service.password_problem)
 
 
-def _row(value: Any, services: _Services) -> dict[str, Json]:  # noqa: ANN401 - a dataclass
+def _row(value: Any, services: _Services) -> dict[str, Plain]:  # noqa: ANN401 - a dataclass
     return {
         each.name: _plain(getattr(value, each.name), services)
         for each in fields(value)
@@ -115,7 +115,7 @@ def _default(each: Field[Any]) -> object:
     return each.default if each.default is not MISSING else MISSING
 
 
-def _plain(value: Any, services: _Services) -> Json:  # noqa: ANN401 - any field
+def _plain(value: Any, services: _Services) -> Plain:  # noqa: ANN401 - any field
     if isinstance(value, BrokerService):
         return services.number(value)
     if isinstance(value, Secret):
@@ -130,55 +130,64 @@ def _plain(value: Any, services: _Services) -> Json:  # noqa: ANN401 - any field
         return dict(value)
     if isinstance(value, tuple):
         return [_plain(each, services) for each in value]
-    if value is None or isinstance(value, str | int | float):
+    if isinstance(value, str):
+        return str(value)  # an enum's member too
+    if value is None or isinstance(value, int | float):
         return value
     raise TypeError(f"no plain form of {type(value).__name__}")
 
 
 def _fields(row: Any, decode: Mapping[str, Decode]) -> dict[str, Any]:  # noqa: ANN401
-    return {name: decode[name](value) for name, value in row.items()}
+    """The fields of a row. A plain type in ``decode`` (str, int, …) is the value's own, exactly."""
+    decoded = {}
+    for name, value in row.items():
+        how = decode[name]
+        if type(value) is how:
+            decoded[name] = value
+        elif type(how) is type:
+            raise TypeError(name)
+        else:
+            decoded[name] = how(value)
+    return decoded
 
 
-def _only(kind: type[T] | tuple[type[T], ...]) -> Callable[[Any], T]:
-    def check(value: Any) -> T:  # noqa: ANN401
-        if isinstance(value, kind):
-            return value
-        raise TypeError
-
-    return check
+def _checked(value: Any, kind: type[T]) -> T:  # noqa: ANN401
+    if type(value) is not kind:
+        raise TypeError(f"no {kind.__name__}")
+    return value
 
 
-def _or_none(decode: Callable[[Any], T]) -> Callable[[Any], T | None]:
-    return lambda value: None if value is None else decode(value)
+def _rows(value: Any) -> list[Any]:  # noqa: ANN401
+    return _checked(value, list)
 
 
-_text = _only(str)
-_flag = _only(bool)
-_whole = _only(int)
-_number = _only((int, float))
-_list = _only(list)
+def _texts(value: Any) -> tuple[str, ...]:  # noqa: ANN401
+    for each in _rows(value):
+        if type(each) is not str:
+            raise TypeError("no text")
+    return tuple(value)
 
 
-def _texts(value: Iterable[Any]) -> tuple[str, ...]:
-    return tuple(map(_text, _list(value)))
+def _text_or_none(value: Any) -> str | None:  # noqa: ANN401
+    return None if value is None else _checked(value, str)
 
 
 def _source(value: Any) -> Source:  # noqa: ANN401
     section, file = value
-    return Source(_text(section), _text(file))
+    return Source(_checked(section, str), _checked(file, str))
 
 
 def _address(value: Any) -> Address:  # noqa: ANN401
     service, kind, name, system = value
-    return Address(_text(service), Kind(kind), _text(name), _flag(system))
+    return Address(_checked(service, str), Kind(kind), _checked(name, str), _checked(system, bool))
 
 
 def _hosts(value: Any) -> tuple[HostPort, ...]:  # noqa: ANN401
-    return tuple([HostPort(_text(host), _whole(port)) for host, port in _list(value)])
+    return tuple([HostPort(_checked(host, str), _checked(port, int)) for host, port in _rows(value)])
 
 
 def _bindings(value: Any) -> tuple[Binding, ...]:  # noqa: ANN401
-    return tuple([Binding(_text(exchange), _text(key)) for exchange, key in _list(value)])
+    return tuple([Binding(_checked(exchange, str), _checked(key, str)) for exchange, key in _rows(value)])
 
 
 def _principals(value: Any) -> Principals:  # noqa: ANN401
@@ -188,25 +197,25 @@ def _principals(value: Any) -> Principals:  # noqa: ANN401
 
 def _error(kind: type[E], value: Any) -> E:  # noqa: ANN401
     message, hint = value
-    return kind(_text(message), hint=_or_none(_text)(hint))
+    return kind(_checked(message, str), hint=_text_or_none(hint))
 
 
 def _server_list(value: Any) -> ServerList:  # noqa: ANN401
     urls, preferred, place = value
-    return ServerList(_texts(urls), _texts(preferred), _text(place))
+    return ServerList(_texts(urls), _texts(preferred), _checked(place, str))
 
 
 def _mapping(value: Any) -> dict[str, str]:  # noqa: ANN401
-    return {_text(name): _text(each) for name, each in value.items()}
+    return {_checked(name, str): _checked(each, str) for name, each in value.items()}
 
 
-_ENTRY: dict[str, Decode] = {"address": _address, "source": _source, "description": _text}
+_ENTRY: dict[str, Decode] = {"address": _address, "source": _source, "description": str}
 _RIGHTS: dict[str, Decode] = dict.fromkeys(("publishers", "consumers", "watchers", "operators", "movers"), _principals)
 
 _SERVICE: dict[str, Decode] = {
-    **dict.fromkeys(("name", "mq_type", "vhost"), _text),
-    **dict.fromkeys(("user", "management_url", "management_user", "refusal", "refusal_hint"), _text),
-    **dict.fromkeys(("tls", "shuffle_hosts"), _flag),
+    **dict.fromkeys(("name", "mq_type", "vhost"), str),
+    **dict.fromkeys(("user", "management_url", "management_user", "refusal", "refusal_hint"), str),
+    **dict.fromkeys(("tls", "shuffle_hosts"), bool),
     "hosts": _hosts,
     "source": _source,
     "password_problem": lambda value: _error(CredentialError, value),
@@ -214,14 +223,14 @@ _SERVICE: dict[str, Decode] = {
 _QUEUE: dict[str, Decode] = {
     **_ENTRY,
     **_RIGHTS,
-    **dict.fromkeys(("exchange", "routing_key", "dead_letter_queue", "max_age", "contact"), _text),
-    **dict.fromkeys(("message_ttl", "consumer_timeout"), _number),
-    **dict.fromkeys(("max_length", "max_length_bytes", "delivery_limit", "max_priority"), _whole),
+    **dict.fromkeys(("exchange", "routing_key", "dead_letter_queue", "max_age", "contact"), str),
+    **dict.fromkeys(("message_ttl", "consumer_timeout"), float),
+    **dict.fromkeys(("max_length", "max_length_bytes", "delivery_limit", "max_priority"), int),
     "type": QueueType,
     "bindings": _bindings,
     "overflow": Overflow,
     "origin": OriginLevel,
-    "in_cs": _flag,
+    "in_cs": bool,
 }
 _EXCHANGE: dict[str, Decode] = {
     **_ENTRY,
@@ -230,11 +239,11 @@ _EXCHANGE: dict[str, Decode] = {
     "watchers": _principals,
 }
 _SECURITY: dict[str, Decode] = {
-    **dict.fromkeys(("certificate", "key", "grid_security", "ca_directory", "root"), _text),
-    "use_server_certificate": _flag,
+    **dict.fromkeys(("certificate", "key", "grid_security", "ca_directory", "root"), str),
+    "use_server_certificate": bool,
 }
 _REST: dict[str, Decode] = {
-    **dict.fromkeys(("setup", "vo", "site", "ce"), _or_none(_text)),
+    **dict.fromkeys(("setup", "vo", "site", "ce"), _text_or_none),
     "servers": _server_list,
     "group_vos": _mapping,
     "warnings": _texts,

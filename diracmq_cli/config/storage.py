@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import secrets
 import stat
 import time
 from collections.abc import Mapping
@@ -77,7 +76,7 @@ class Storage:
         Returns:
             Whether it was written.
         """
-        temporary = self.path(f".{name}.{secrets.token_hex(4)}")
+        temporary = self.path(f".{name}.{os.urandom(4).hex()}")
         try:
             if not self._make_private():
                 return False

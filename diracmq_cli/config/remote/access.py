@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import ssl
@@ -13,16 +12,14 @@ if TYPE_CHECKING:
 DEFAULT_MAX_AGE = 3600.0
 
 
-@dataclass(frozen=True, slots=True)
-class Credential:
+class Credential(NamedTuple):
     """What a server is asked with; ``as_host``: it is a host's certificate that the CFG wants used."""
 
     context: ssl.SSLContext
     as_host: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemoteAccess:
+class RemoteAccess(NamedTuple):
     """``credential`` is called when a server is to be asked, and not before: it may raise CredentialError.
 
     ``timeout`` is seconds for all servers together; ``max_age`` (seconds) is for how long a copy counts as fresh, and

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import io
 import math
 import os
 import random
@@ -67,7 +66,7 @@ class Wait:
 
 
 class Channel:
-    """A client's end of a TLS connection; also all that ``http.client`` wants of a socket.
+    """A client's end of a TLS connection.
 
     ``established`` tells whether TLS is up, ``heard`` whether the other side has said anything since: both make the
     difference between a network that is broken and a certificate that is not liked.
@@ -103,10 +102,6 @@ class Channel:
         while rest:
             rest = rest[self._patiently(lambda: self._sock.send(rest)) :]  # noqa: B023 - called at once
 
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        """What is received, as a file."""
-        return io.BufferedReader(_Incoming(self))
-
     def close(self) -> None:
         """Close the connection."""
         self._sock.close()
@@ -119,21 +114,6 @@ class Channel:
                 self._wait.ready(self._sock.fileno(), select.POLLIN)
             except ssl.SSLWantWriteError:
                 self._wait.ready(self._sock.fileno(), select.POLLOUT)
-
-
-class _Incoming(io.RawIOBase):
-    """A channel as a raw, readable stream."""
-
-    def __init__(self, channel: Channel) -> None:
-        self._channel = channel
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        octets = self._channel.read(len(buffer))
-        buffer[: len(octets)] = octets
-        return len(octets)
 
 
 def connect(host: HostPort, wait: Wait) -> Channel:

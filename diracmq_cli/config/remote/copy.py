@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from diracmq_cli.config.remote.access import RemoteAccess
-from diracmq_cli.config.remote.servers import ServerList
+from diracmq_cli.config.remote.serverlist import ServerList
 from diracmq_cli.config.remote.snapshot import Head, Snapshot
 from diracmq_cli.config.storage import Storage
 from diracmq_cli.errors import ConfigError
@@ -14,8 +14,7 @@ from diracmq_cli.errors import ConfigError
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteText:
+class RemoteText(NamedTuple):
     """A CS's CFG without passwords; ``server`` gave it, ``identity`` tells it from others."""
 
     text: str
@@ -60,8 +59,9 @@ class RemoteCopy:
         from diracmq_cli.config.remote.fetch import fetch
         from diracmq_cli.config.remote.redact import without_passwords
         from diracmq_cli.config.remote.request import Request
+        from diracmq_cli.config.remote.servers import in_order
 
-        servers = self._servers.order()
+        servers = in_order(self._servers)
         head = self.head()
         kept = None if head is None else self.kept(head)
         credential = self._access.credential()

@@ -45,7 +45,7 @@ def fetch(
     """Ask ``servers`` in their order; each gets its share of the time, and the first good answer counts.
 
     Args:
-        servers: see ``ServerList.order``.
+        servers: see ``servers.in_order``.
         request: which version we have, and who we are.
         context: TLS with our certificate; it must verify the server's.
         timeout: seconds for all of it.

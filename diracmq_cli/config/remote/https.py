@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import io
 import json
 from urllib.parse import quote, urlencode
 
@@ -26,7 +27,7 @@ def ask(channel: Channel, server: Server, request: Request) -> Reply:
     """
     connection = http.client.HTTPConnection(server.host.host, server.host.port)
     connection.default_port = 443
-    connection.sock = channel  # all of a socket that it needs
+    connection.sock = _Socket(channel)
     connection.request("POST", quote(f"/{server.component}"), _form(request), _HEADERS)
     response = connection.getresponse()
     octets = response.read(LARGEST_REPLY + 1)
@@ -36,6 +37,36 @@ def ask(channel: Channel, server: Server, request: Request) -> Reply:
     if response.length:
         raise http.client.IncompleteRead(b"", response.length)
     return reply(value(parse(octets)), tagged=False)
+
+
+class _Socket:
+    """All that ``http.client`` needs of a socket. It closes its own before it has read from it; ours stays open."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.sendall = channel.sendall
+        self._channel = channel
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        """What is received, as a file."""
+        return io.BufferedReader(_Incoming(self._channel))
+
+    def close(self) -> None:
+        """Leave the channel to whom it belongs."""
+
+
+class _Incoming(io.RawIOBase):
+    """A channel as a raw, readable stream."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        octets = self._channel.read(len(buffer))
+        buffer[: len(octets)] = octets
+        return len(octets)
 
 
 _HEADERS = {

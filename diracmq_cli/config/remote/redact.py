@@ -6,7 +6,7 @@ import re
 
 # All before the first = (or +=), as diraccfg cuts a line; a comment may hold one too.
 _PASSWORD = re.compile(
-    r"^(?P<name>[^=\n]*password)\s*(?P<operator>\+?=)(?P<value>[^\n]*)$", re.IGNORECASE | re.MULTILINE
+    r"^(?P<name>[^=\n]*password)[^\S\n]*\+?=(?P<value>[^\n]*)$", re.IGNORECASE | re.MULTILINE
 )
 
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from diracmq_cli.config.configuration import Configuration
 from diracmq_cli.config.lists import items
+from diracmq_cli.config.remote.serverlist import ServerList
 from diracmq_cli.core.model import HostPort
 from diracmq_cli.errors import ConfigError
 
@@ -28,32 +29,16 @@ class Server:
     component: str = SERVICE
 
 
-@dataclass(frozen=True, slots=True)
-class ServerList:
-    """The option that names the servers, as it stands: it is read when a server is to be asked, and not before.
+def in_order(servers: ServerList) -> list[Server]:
+    """The servers as they are to be tried: preferred ones first, shuffled among their equals.
 
-    ``preferred`` are the regular expressions of ``/DIRAC/PreferredURLPatterns``, ``place`` names the option and its
-    file.
+    Raises:
+        ConfigError: one is no URL that we can use, or a pattern is no regular expression.
     """
-
-    urls: tuple[str, ...] = ()
-    preferred: tuple[str, ...] = ()
-    place: str = ""
-
-    def __bool__(self) -> bool:
-        return bool(self.urls)
-
-    def order(self) -> list[Server]:
-        """The servers as they are to be tried: preferred ones first, shuffled among their equals.
-
-        Raises:
-            ConfigError: one is no URL that we can use, or a pattern is no regular expression.
-        """
-        servers = {url: _server(url, self.place) for url in self.urls}
-        groups: dict[int, list[Server]] = {}
-        for url, server in servers.items():
-            groups.setdefault(_rank(url, self.preferred), []).append(server)
-        return [server for rank in sorted(groups) for server in random.sample(groups[rank], len(groups[rank]))]
+    groups: dict[int, list[Server]] = {}
+    for url in servers.urls:
+        groups.setdefault(_rank(url, servers.preferred), []).append(_server(url, servers.place))
+    return [server for rank in sorted(groups) for server in random.sample(groups[rank], len(groups[rank]))]
 
 
 def read_server_list(configuration: Configuration) -> ServerList:
@@ -92,6 +77,6 @@ def _server(text: str, place: str) -> Server:
         raise ConfigError(f"{place}: {text!r} is neither https://host nor dips://host", hint=_HINT)
     if port is None and url.scheme == "dips":
         raise ConfigError(f"{place}: {text!r} names no port, and dips has no usual one", hint=_HINT)
-    if url.query or url.fragment or not url.path.isprintable() or " " in url.path:
+    if url.query or url.fragment or not text.isprintable() or " " in text:
         raise ConfigError(f"{place}: {text!r} is more than host, port and path", hint=_HINT)
     return Server(text, url.scheme, HostPort(url.hostname, port or 443), url.path.strip("/") or SERVICE)

@@ -1,29 +1,26 @@
 """The last copy of a CS, kept between commands: fresh for a while, and still there when every server is away.
 
-A file that is itself a CFG: its first line is a comment that says whence and which version, the rest is the CS's text
-without passwords. It is as old as its time of modification says: finding that the CS has nothing newer touches it.
+A file that is itself a CFG: its first line is a comment of fields between tabs, the rest is the CS's text without
+passwords. It is as old as its time of modification says: finding that the CS has nothing newer touches it.
 The copy belongs to servers and VO, not to an identity: a CS tells everybody the same, the file is the user's own, and
 to ask for the credential first would cost more than all the rest.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import random
 import time
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from diracmq_cli.config.storage import Storage
 
-_FORMAT = 1
+_FORMAT = "# dirac-mq 1"
 _LONGEST_HEAD = 8192
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """What the first line says, and the age in seconds (below 0: written in the future, by another clock).
 
     ``jitter`` is drawn when the copy is made, so that a thousand pilots do not renew theirs at one moment; ``offset``
@@ -53,8 +50,8 @@ class Snapshot:
 
     def __init__(self, storage: Storage, urls: Iterable[str], vo: str, setup: str) -> None:
         self._storage = storage
-        self._of = [*sorted(urls), vo, setup]
-        self._name = f"cs-{zlib.crc32(repr(self._of).encode()):08x}.cfg"
+        self._of = ascii([*sorted(urls), vo, setup])
+        self._name = f"cs-{zlib.crc32(self._of.encode()):08x}.cfg"
 
     def head(self) -> Head | None:
         """What is kept, without reading it all; None when there is none, or it is not whole."""
@@ -67,20 +64,14 @@ class Snapshot:
         finally:
             os.close(descriptor)
         try:
-            fields = json.loads(first.removeprefix(b"#"))
-            head = Head(
-                version=str(fields["version"]),
-                server=str(fields["server"]),
-                digest=str(fields["sha256"]),
-                size=int(fields["size"]),
-                jitter=float(fields["jitter"]),
-                offset=len(first) + len(newline),
-                age=time.time() - status.st_mtime,
-            )
-        except (ValueError, TypeError, KeyError, RecursionError):
+            form, of, version, server, digest, size, jitter = first.decode().split("\t")
+            offset = len(first) + len(newline)
+            age = time.time() - status.st_mtime
+            head = Head(version, server, digest, int(size), int(jitter) / 256, offset, age)
+        except ValueError:
             return None
-        ours = fields.get("v") == _FORMAT and fields.get("of") == self._of
-        return head if ours and head.offset + head.size == status.st_size else None
+        whole = head.offset + head.size == status.st_size
+        return head if (form, of, whole) == (_FORMAT, self._of, True) else None
 
     def text(self, head: Head) -> str | None:
         """The CFG that ``head`` describes; None when it is not (or no longer) there as it was written."""
@@ -95,16 +86,9 @@ class Snapshot:
 
         body = text.encode()
         digest = hashlib.sha256(body).hexdigest()
-        fields = {
-            "v": _FORMAT,
-            "of": self._of,
-            "version": version,
-            "server": server,
-            "sha256": digest,
-            "size": len(body),
-            "jitter": round(random.random(), 3),  # noqa: S311 - it only spreads load
-        }
-        self._storage.write(self._name, b"#%s\n%s" % (json.dumps(fields).encode(), body), durable=True)
+        jitter = os.urandom(1)[0]
+        head = "\t".join([_FORMAT, self._of, version, server, digest, str(len(body)), str(jitter)])
+        self._storage.write(self._name, b"%s\n%s" % (head.encode(), body), durable=True)
         return identity(server, digest)
 
     def confirm(self) -> None:
