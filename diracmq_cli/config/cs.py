@@ -74,10 +74,11 @@ class ConfigurationService:
             UnknownDestination, ConfigError: it is nowhere.
             AccessError, CSUnreachable, HostUnknown: it is not in the local files, and the CS cannot be asked.
         """
+        local = self.local
         try:
-            return look(self.local.model)
+            return look(local.model)
         except _MISSING as error:
-            if not self.local.servers:
+            if not local.servers:
                 raise
             missing: MQError = error
         try:

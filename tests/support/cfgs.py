@@ -8,6 +8,153 @@ from pathlib import Path
 from diracmq_cli.config import Configuration, LocalSources, load_configuration, read_messaging
 from diracmq_cli.core.model import MessagingModel
 
+FULL = """
+DIRAC
+{
+  Setup = Prod
+  VirtualOrganization = lhcb
+  PreferredURLPatterns = https://.*
+  Configuration
+  {
+    Servers = https://a:8443/Configuration/Server, dips://b:9135/Configuration/Server
+  }
+  Security
+  {
+    UseServerCertificate = yes
+    CertFile = /c.pem
+    KeyFile = /k.pem
+    CALocation = /ca
+    Grid-Security = /gs
+  }
+}
+LocalSite
+{
+  Site = LCG.CERN.ch
+  GridCE = ce1.cern.ch
+}
+Registry
+{
+  Groups
+  {
+    lhcb_user
+    {
+      VO = lhcb
+    }
+    dirac_admin
+    {
+      Users = jane
+    }
+  }
+}
+Resources
+{
+  MQServices
+  {
+    full
+    {
+      Host = mq1, [::1]:5673
+      VHost = dirac
+      User = robot
+      Password = s3cret
+      HostOrder = listed
+      ManagementURL = https://mq1:15671
+      ManagementUser = admin
+      Queues
+      {
+        jobs
+        {
+          Type = quorum
+          Exchange = in
+          RoutingKey = key
+          Bindings = ev:job.#, all:
+          DeadLetterQueue = dead
+          MessageTTL = 7d
+          MaxLength = 10
+          MaxLengthBytes = 10M
+          Overflow = reject-publish
+          DeliveryLimit = 5
+          ConsumerTimeout = 24h
+          Description = Grüße
+          Contact = jane@example.org
+          Origin = signed
+          Publishers = group:a, /DC=org/CN=Doe, Jane, user:robot
+          Consumers = user:b
+          Watchers = user:c
+          Operators = user:d
+          Movers = user:e
+        }
+        dead
+        {
+          MaxPriority = 5
+        }
+        log
+        {
+          Type = stream
+          MaxAge = 7d
+        }
+        bad
+        {
+          Type = bad
+        }
+      }
+      Exchanges
+      {
+        ev
+        {
+          Type = fanout
+          Description = Events
+          Publishers = user:a
+          Watchers = group:b
+        }
+      }
+    }
+    stomp
+    {
+      MQType = Stomp
+      Host = localhost
+      TLS = no
+      Port = 61613
+      Queues
+      {
+        q
+        {
+        }
+      }
+      Topics
+      {
+        t
+        {
+        }
+      }
+    }
+    broken
+    {
+      Queues
+      {
+        lost
+        {
+        }
+      }
+    }
+  }
+}
+Systems
+{
+  Framework
+  {
+    MessageQueueing
+    {
+      Host = mq2
+      User = logger
+      Logs
+      {
+      }
+    }
+  }
+}
+"""
+"""A CFG that uses every option there is, and has an entry of each kind that is refused."""
+
 
 def write_cfg(directory: Path, text: str, name: str = "dirac.cfg", mode: int = 0o644) -> str:
     """Write ``text`` into a file and return its name."""

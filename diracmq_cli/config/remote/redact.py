@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 
 # All before the first = (or +=), as diraccfg cuts a line; a comment may hold one too.
-_PASSWORD = re.compile(
-    r"^(?P<name>[^=\n]*password)[^\S\n]*\+?=(?P<value>[^\n]*)$", re.IGNORECASE | re.MULTILINE
-)
+_PASSWORD = re.compile(r"^(?P<name>[^=\n]*password)[^\S\n]*\+?=(?P<value>[^\n]*)$", re.IGNORECASE | re.MULTILINE)
 
 
 def without_passwords(text: str) -> str:
