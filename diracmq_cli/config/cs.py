@@ -143,7 +143,8 @@ class ConfigurationService:
     def renew(self, timeout: float) -> None:
         """Make the copy new if this command was served a stale one; to be called when the work is done.
 
-        Never raises, and takes no longer than ``timeout`` seconds; where it fails, no command tries for five minutes.
+        Never raises. It waits for servers no longer than ``timeout`` seconds, and reads what is new (a second for each
+        megabyte), so that the next command need not. Where it fails, no command tries for five minutes.
         """
         if not self._stale or not self._copy.may_try(_PAUSE):
             return
@@ -173,36 +174,31 @@ class ConfigurationService:
 
     def _from(self, head: Head) -> Extract | None:
         """The merged extract by the copy that ``head`` describes; None when that is damaged."""
-        state = self._cache.state(head.identity)
-        extract = self._cache.load(state)
-        if extract is not None:
+        self._merged = self._cache.load(self._cache.state(head.identity))
+        if self._merged is not None:
             self._remote = head
-        else:
-            remote = self._copy.kept(head)
-            if remote is None:
-                return None
-            self._remote = remote
-            extract = self._merge(remote, state)
-        self._merged = extract
-        return extract
+            return self._merged
+        remote = self._copy.kept(head)
+        return None if remote is None else self._use(remote)
 
     def _ask(self, timeout: float) -> Extract:
         remote = self._copy.ask(timeout)
         self._stale = False
         if self._remote is None or self._remote.identity != remote.identity:
-            self._remote = remote
-            self._merged = self._merge(remote, self._cache.state(remote.identity))
-            for warning in self._merged.warnings:
+            for warning in self._use(remote).warnings:
                 self._access.warn(warning)
         return self.current
 
-    def _merge(self, remote: RemoteText, state: State) -> Extract:
-        return self._read(self._over(remote), state, settled=self.local)
+    def _use(self, remote: RemoteText) -> Extract:
+        self._remote = remote
+        state = self._cache.state(remote.identity)
+        self._merged = self._cache.load(state) or self._read(self._over(remote), state, settled=self.local)
+        return self._merged
 
     def _over(self, remote: RemoteText) -> Configuration:
         from diracmq_cli.config.remote.overlay import overlay
 
-        return overlay(self._local_configuration, remote.text, remote.server)
+        return overlay(self._local_configuration, remote.tree, remote.server)
 
     def _read(self, configuration: Configuration, state: State, *, settled: Extract | None = None) -> Extract:
         """Read an extract, and keep it. Where the credentials are was settled before any server was asked."""

@@ -99,8 +99,13 @@ class Channel:
     def sendall(self, octets: bytes) -> None:
         """Send all of ``octets``."""
         rest = memoryview(octets)
-        while rest:
-            rest = rest[self._patiently(lambda: self._sock.send(rest)) :]  # noqa: B023 - called at once
+        try:
+            while rest:
+                rest = rest[self._patiently(lambda: self._sock.send(rest)) :]  # noqa: B023 - called at once
+        except (ConnectionError, ssl.SSLEOFError):  # the latter is what Python makes of EPIPE
+            with contextlib.suppress(ssl.SSLWantReadError, ssl.SSLEOFError, ConnectionError):
+                self._sock.recv(1)  # why it hung up may have come before: a TLS alert, which raises
+            raise
 
     def close(self) -> None:
         """Close the connection."""

@@ -1,25 +1,41 @@
-"""The text of the CS: from the copy that earlier commands have kept, or from the servers."""
+"""What the CS says: from the copy that earlier commands have kept, or from the servers."""
 
 from __future__ import annotations
 
 import logging
-from typing import NamedTuple
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from diracmq_cli.config.remote.access import RemoteAccess
 from diracmq_cli.config.remote.serverlist import ServerList
-from diracmq_cli.config.remote.snapshot import Head, Snapshot
+from diracmq_cli.config.remote.snapshot import Head, Snapshot, digest_of, identity
 from diracmq_cli.config.storage import Storage
 from diracmq_cli.errors import ConfigError
+
+if TYPE_CHECKING:
+    from diracmq_cli.config.tree import Section
 
 _log = logging.getLogger(__name__)
 
 
-class RemoteText(NamedTuple):
+class RemoteText:
     """A CS's CFG without passwords; ``server`` gave it, ``identity`` tells it from others."""
 
-    text: str
-    server: str
-    identity: str
+    def __init__(self, text: str, server: str, identity: str) -> None:
+        self._text = text
+        self.server = server
+        self.identity = identity
+
+    @cached_property
+    def tree(self) -> Section:
+        """What it says; to parse it takes a second for each megabyte.
+
+        Raises:
+            ConfigError: it is no CFG.
+        """
+        from diracmq_cli.config.cfgfile import parse_cfg
+
+        return parse_cfg(self._text, self.server)
 
 
 class RemoteCopy:
@@ -55,7 +71,6 @@ class RemoteCopy:
             CredentialError: there is no credential to ask with.
             AccessError, ConfigError, HostUnknown, CSUnreachable: as ``fetch``; also ConfigError: what comes is no CFG.
         """
-        from diracmq_cli.config.cfgfile import parse_cfg
         from diracmq_cli.config.remote.fetch import fetch
         from diracmq_cli.config.remote.redact import without_passwords
         from diracmq_cli.config.remote.request import Request
@@ -83,5 +98,8 @@ class RemoteCopy:
             self._snapshot.confirm()
             return kept
         text = without_passwords(answer.text)
-        parse_cfg(text, answer.server)  # only what can be read is kept
-        return RemoteText(text, answer.server, self._snapshot.save(answer.version, answer.server, text))
+        digest = digest_of(text)
+        remote = RemoteText(text, answer.server, identity(answer.server, digest))
+        _ = remote.tree  # only what can be read is kept
+        self._snapshot.save(answer.version, answer.server, text, digest)
+        return remote

@@ -72,7 +72,7 @@ def fetch(
         else:
             _log.info("%s has version %s%s", server.url, reply.version, "" if text else ", which is not newer")
             return Answer(server.url, reply.version, text)
-    raise _summary(failures)
+    raise _summary(failures) from failures[-1][1]
 
 
 def _ask(server: Server, request: Request, context: ssl.SSLContext, wait: Wait) -> Reply:

@@ -5,23 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from diracmq_cli.config.cfgfile import parse_cfg
 from diracmq_cli.config.configuration import Configuration
 from diracmq_cli.config.tree import Section, merge
 
 
-def overlay(local: Configuration, text: str, server: str) -> Configuration:
+def overlay(local: Configuration, remote: Section, server: str) -> Configuration:
     """The configuration that ``local`` and the CS make together.
 
     Args:
         local: what the files say; it wins.
-        text: the CS's CFG after ``without_passwords``.
+        remote: what the CS says, from a text after ``without_passwords``.
         server: its URL, which is what errors and sources call the origin.
-
-    Raises:
-        ConfigError: it is no CFG.
     """
-    tree = merge(local.tree, parse_cfg(text, server))
+    tree = merge(local.tree, remote)
     exposed = {**local.exposed, server: "it came over the network"}
     warnings = tuple(
         f"{path}/Password from {server} is ignored: a password in the CS is no secret"

@@ -75,21 +75,16 @@ class Snapshot:
 
     def text(self, head: Head) -> str | None:
         """The CFG that ``head`` describes; None when it is not (or no longer) there as it was written."""
-        import hashlib
-
         body = (self._storage.read(self._name) or b"")[head.offset :]
-        return body.decode() if hashlib.sha256(body).hexdigest() == head.digest else None
+        text = body.decode(errors="replace")
+        return text if digest_of(text) == head.digest else None
 
-    def save(self, version: str, server: str, text: str) -> str:
-        """Keep ``text``, which holds no password any more; returns the copy's identity."""
-        import hashlib
-
+    def save(self, version: str, server: str, text: str, digest: str) -> None:
+        """Keep ``text``, which holds no password any more, under its digest."""
         body = text.encode()
-        digest = hashlib.sha256(body).hexdigest()
         jitter = os.urandom(1)[0]
         head = "\t".join([_FORMAT, self._of, version, server, digest, str(len(body)), str(jitter)])
         self._storage.write(self._name, b"%s\n%s" % (head.encode(), body), durable=True)
-        return identity(server, digest)
 
     def confirm(self) -> None:
         """The CS has nothing newer: the copy is as good as new."""
@@ -108,3 +103,10 @@ class Snapshot:
 def identity(server: str, digest: str) -> str:
     """What tells copies of the CS apart for those who read them: the text, and whom errors name as its origin."""
     return f"{server} {digest}"
+
+
+def digest_of(text: str) -> str:
+    """The digest by which a text is known again."""
+    import hashlib
+
+    return hashlib.sha256(text.encode()).hexdigest()
