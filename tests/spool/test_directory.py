@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import resource
 import subprocess
@@ -195,3 +196,23 @@ def test_what_no_broker_would_take_is_refused_before_anything_is_kept(tmp_path: 
     with pytest.raises(DataError, match="do not fit"):
         keeper.append([line("good"), bad])
     assert waiting(spool) == []
+
+
+def test_a_file_that_was_replaced_meanwhile_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lock on a file that no longer bears the name protects nothing, so it is not taken for one."""
+    path = tmp_path / "spool"
+    directory = Directory.make(path)
+    (path / "file").write_text("old")
+    lock = fcntl.flock
+
+    def slow_lock(fd: int, how: int) -> None:
+        (path / "new").write_text("new")
+        (path / "new").rename(path / "file")
+        lock(fd, how)
+
+    monkeypatch.setattr(fcntl, "flock", slow_lock)
+    assert directory.open_locked("file", os.O_RDWR) is None
+    monkeypatch.undo()
+    fd = directory.open_locked("file", os.O_RDWR)
+    assert fd is not None
+    assert os.read(fd, 10) == b"new"

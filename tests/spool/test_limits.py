@@ -85,6 +85,21 @@ def test_the_oldest_go_whoever_owns_them(tmp_path: Path) -> None:
     assert spool.losses.dropped > 0
 
 
+def test_age_counts_and_not_whose_sender_began_first(memory: Path) -> None:
+    """A sender that began early and keeps something now keeps what is newest: older entries of later senders go."""
+    spool = open_spool(memory, limit=100_000)
+    early, late = spool.keeper(label()), spool.keeper(label())
+    early.append([line("early")])
+    for number in range(0, 420, 10):
+        late.append(lines(number, number + 10, "late"))
+    for number in range(0, 150, 10):
+        early.append(lines(number, number + 10, "early"))
+    left = ids(waiting(spool))
+    assert spool.losses.dropped
+    assert [f"early-{number}" for number in range(50, 150)] == [one for one in left if one.startswith("early-")][-100:]
+    assert "late-0" not in left
+
+
 def test_a_message_larger_than_the_spool_is_refused(tmp_path: Path) -> None:
     """Nothing else is dropped for a message that could not be kept anyway."""
     spool = open_spool(tmp_path / "spool", limit=10_000)
@@ -109,6 +124,39 @@ def test_what_was_sent_is_not_counted_as_dropped(tmp_path: Path) -> None:
     left = ids(waiting(spool))
     assert len(left) + spool.losses.dropped + 30 == 400
     assert spool.losses.dropped == gaps(spool)
+
+
+def test_a_sender_meets_its_own_gap_once(memory: Path) -> None:
+    """What a sender dropped and counted is not counted again when it drains; the gap goes when it lets go."""
+    spool = open_spool(memory, limit=50_000)
+    keeper = spool.keeper(label())
+    keeper.append(lines(0, 400))
+    dropped = spool.losses.dropped
+    assert dropped
+    assert keeper.backlog is not None
+    while entries := keeper.backlog.read(7):
+        keeper.backlog.confirm(entries)
+    assert gaps(spool) == spool.losses.dropped == dropped
+    keeper.backlog.close()
+    assert gaps(spool) == 0
+    keeper.close()
+    assert list(memory.iterdir()) == []
+
+
+def test_a_segment_is_read_to_its_end_though_its_sender_writes_the_next(memory: Path) -> None:
+    """Reading lags behind writing over several segments: each entry is met once, in order."""
+    spool = open_spool(memory, limit=1_000_000)
+    spool._budget.segment_size = 3000
+    keeper = spool.keeper(label())
+    keeper.append(lines(0, 5))
+    assert keeper.backlog is not None
+    got = ids(keeper.backlog.read(2))
+    for number in range(5, 100, 5):
+        keeper.append(lines(number, number + 5))
+        got += ids(keeper.backlog.read(3))
+    while entries := keeper.backlog.read(10):
+        got += ids(entries)
+    assert got == [f"line-{number}" for number in range(100)]
 
 
 @given(
