@@ -14,6 +14,7 @@ import pika.connection
 from pika import exceptions
 
 from diracmq_cli.broker.transport import EndOfStream
+from diracmq_cli.core.tlsalert import judgement
 from diracmq_cli.errors import (
     AccessError,
     BrokerLost,
@@ -32,21 +33,6 @@ _State = pika.connection.Connection
 CERTIFICATE_HINT = "look at the proxy with dirac-proxy-info; make a new one with dirac-proxy-init"
 _CA_HINT = "point to the directory of your grid's CA certificates with --capath or X509_CERT_DIR"
 _OPERATOR_HINT = "ask the operator of the broker, naming this login"
-
-_ALERTS = {
-    "CERTIFICATE_EXPIRED": "certificate expired",
-    "CERTIFICATE_REVOKED": "certificate revoked",
-    "CERTIFICATE_UNKNOWN": "certificate not acceptable",
-    "CERTIFICATE_REQUIRED": "no certificate was shown",
-    "BAD_CERTIFICATE": "bad certificate",
-    "UNSUPPORTED_CERTIFICATE": "certificate of an unsupported kind",
-    "UNKNOWN_CA": "it does not know the CA that signed it",
-    "HANDSHAKE_FAILURE": "handshake failure",
-    "DECRYPT_ERROR": "a signature does not verify",
-    "ACCESS_DENIED": "access denied",
-    "INTERNAL_ERROR": "its TLS failed on the certificate",
-}
-"""TLS alerts (RFC 8446 section 6.2) that judge a client's certificate, as OpenSSL's reason codes end."""
 
 _NAME_MISMATCH = frozenset({62, 64})  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
 
@@ -111,7 +97,7 @@ def _unverified(error: ssl.SSLCertVerificationError, party: Party) -> MQError:
 
 def _tls_failure(error: ssl.SSLError, party: Party) -> MQError:
     reason = error.reason or str(error)
-    verdict = next((words for name, words in _ALERTS.items() if f"ALERT_{name}" in reason), None)
+    verdict = judgement(reason)
     if verdict is None:
         return ProtocolError(
             f"no TLS with {party.peer}: {reason.lower().replace('_', ' ')}",
