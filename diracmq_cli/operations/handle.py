@@ -117,12 +117,21 @@ def handle(
 
 
 def _run(child: Child, receiver: Receiver, request: HandleRequest, clock: Clock) -> Handled:
-    """Wait for the command while heartbeats go on; end it when it is out of time."""
+    """Wait for the command while heartbeats go on; end it when it is out of time.
+
+    When the connection is lost the message goes to somebody else, so the command is ended rather than left behind.
+    """
     deadline = Deadline(clock, request.command_timeout)
-    while not receiver.turn(deadline.left, child.fileno()):
-        if deadline.over:
-            child.terminate()
-            deadline = Deadline(clock, KILL_GRACE)
+    try:
+        while not receiver.turn(deadline.left, child.fileno()):
+            if deadline.over:
+                child.terminate()
+                deadline = Deadline(clock, KILL_GRACE)
+    except MQError:
+        child.terminate()
+        child.terminate()
+        child.result()
+        raise
     return child.result()
 
 

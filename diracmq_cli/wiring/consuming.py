@@ -23,6 +23,9 @@ from diracmq_cli.wiring.sinks import printing_sink
 CONNECT_TIMEOUT = 30.0
 """Seconds to reach the broker, for commands that then run until told."""
 
+PREFETCH = 200
+"""Messages unsettled at a time when they are printed or saved."""
+
 BROKER_CONSUMER_TIMEOUT = 1800.0
 """Seconds after which RabbitMQ closes the channel of a consumer that has not settled a delivery, by default."""
 
@@ -68,7 +71,9 @@ def run_consume(setup: Setup, options: ConsumeOptions, console: Console) -> None
         target.service, timeout=_at_most(limits.timeout, CONNECT_TIMEOUT), wake_fd=console.stop.wake_fd
     )
     try:
-        receiver = session.consumer(queue, limit=limits.count)
+        # One command runs at a time: what waited behind it would use up the broker's patience, and be nobody else's.
+        prefetch = PREFETCH if options.command is None else 1
+        receiver = session.consumer(queue, limit=limits.count, prefetch=prefetch)
         taken = take(receiver, limits.after(time.monotonic() - started))
     finally:
         session.close()
