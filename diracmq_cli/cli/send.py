@@ -66,6 +66,7 @@ def send(
     """
     with running("send", talk) as console:
         from diracmq_cli.cli.settings import setup_of
+        from diracmq_cli.operations.overrides import Overrides
         from diracmq_cli.wiring.sending import Framing, SendOptions, header_table, run_send
 
         run_send(
@@ -75,15 +76,17 @@ def send(
                 text=message,
                 files=tuple(files or ()),
                 framing=Framing.of(lines=lines, null=null, envelopes=from_json),
-                routing_key=routing_key,
-                headers=header_table(header or ()),
-                type=type_,
-                content_type=content_type,
-                priority=priority,
-                expiration=None if ttl is None else round(ttl * 1000),
-                correlation_id=correlation_id,
-                reply_to=reply_to,
-                message_id=id_,
+                overrides=Overrides(
+                    routing_key=routing_key,
+                    headers=header_table(header or ()),
+                    type=type_,
+                    content_type=content_type,
+                    priority=priority,
+                    expiration=None if ttl is None else round(ttl * 1000),
+                    correlation_id=correlation_id,
+                    reply_to=reply_to,
+                    message_id=id_,
+                ),
                 anonymous=anonymous,
                 sign=sign,
                 timeout=connection.timeout,

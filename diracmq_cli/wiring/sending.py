@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from functools import partial
 
@@ -65,21 +65,13 @@ class Framing(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendOptions:
-    """The flags of ``send``; ``expiration`` in milliseconds, ``timeout`` in seconds."""
+    """The flags of ``send``; ``timeout`` in seconds."""
 
     destination: str
     text: str | None = None
     files: tuple[str, ...] = ()
     framing: Framing = Framing.WHOLE
-    routing_key: str | None = None
-    headers: Table = field(default_factory=dict)
-    type: str | None = None
-    content_type: str | None = None
-    priority: int | None = None
-    expiration: int | None = None
-    correlation_id: str | None = None
-    reply_to: str | None = None
-    message_id: str | None = None
+    overrides: Overrides = field(default_factory=Overrides)
     anonymous: bool = False
     sign: bool = False
     timeout: float | None = None
@@ -93,7 +85,7 @@ class SendOptions:
         """
         if self.text is not None and (self.files or self.framing.many):
             raise UsageError("-m is one message of its own: no FILE, --lines, --null or --from-json beside it")
-        if self.message_id is not None and self.many:
+        if self.overrides.message_id is not None and self.many:
             raise UsageError("--id names one message, and this sends many", hint="leave --id out: each gets its own")
         if self.sign and self.anonymous:
             raise UsageError("--sign and --anonymous exclude each other: a signature names its signer")
@@ -256,16 +248,8 @@ _FRAMINGS: dict[Framing, Callable[[Descriptor], Source]] = {
 
 def _overrides(options: SendOptions, default_routing_key: str) -> Overrides:
     is_text = options.text is not None or options.framing is Framing.LINES
-    return Overrides(
-        routing_key=options.routing_key,
+    return replace(
+        options.overrides,
         default_routing_key=default_routing_key,
         default_content_type="text/plain" if is_text else None,
-        headers=options.headers,
-        type=options.type,
-        content_type=options.content_type,
-        priority=options.priority,
-        expiration=options.expiration,
-        correlation_id=options.correlation_id,
-        reply_to=options.reply_to,
-        message_id=options.message_id,
     )
