@@ -82,6 +82,7 @@ Resources
         {
           Description = what pilots say
           Type = quorum
+          DeliveryLimit = 1000000
           Publishers = group:dirac_user, group:dirac_pilot
           Consumers = group:dirac_user
           Watchers = group:dirac_user
