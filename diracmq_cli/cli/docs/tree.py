@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from diracmq_cli.cli.apps import EVERYDAY, single, suite
 from diracmq_cli.cli.helptext import EXAMPLES, VERBATIM
@@ -78,8 +79,16 @@ def _read(command: Any, path: tuple[str, ...]) -> Command:  # noqa: ANN401 - typ
         ),
         options=(*(_option(p) for p in visible if p.param_type_name == "option"), HELP_OPTION),
         examples=tuple(line for part in parts for line in _examples(part)),
-        commands=tuple(_read(sub, (*path, name)) for name, sub in getattr(command, "commands", {}).items()),
+        commands=tuple(_read(sub, (*path, name)) for name, sub in _commands(command)),
     )
+
+
+def _commands(command: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401
+    """The subcommands by their names, those that are imported late too."""
+    if isinstance(command, TyperGroup):
+        context = typer.Context(command)
+        for name in command.list_commands(context):
+            yield name, command.get_command(context, name)
 
 
 def _examples(part: str) -> list[str]:
