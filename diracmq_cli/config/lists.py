@@ -90,3 +90,31 @@ def principals(text: str) -> Principals:
         else:
             raise ValueError(f"{item!r} is not a DN, group:NAME or user:LOGIN (of a-z, 0-9, _ and -)")
     return Principals(*(tuple(dict.fromkeys(names)) for names in (dns, groups, users)))
+
+
+def people(text: str) -> Principals:
+    """As ``principals``, without groups: ``AllowedDNs``.
+
+    Raises:
+        ValueError: an item is no DN and no ``user:LOGIN``.
+        DNError: as ``principals``.
+    """
+    found = principals(text)
+    if found.groups:
+        raise ValueError(f"group:{found.groups[0]} is a group, which belongs in AllowedGroups")
+    return found
+
+
+def groups(text: str) -> tuple[str, ...]:
+    """Names of DIRAC groups, each once: ``AllowedGroups``.
+
+    Raises:
+        ValueError: an item cannot be one, or there is none.
+    """
+    found = tuple(dict.fromkeys(items(text)))
+    for name in found:
+        if not _GROUP.fullmatch(name):
+            raise ValueError(f"{name!r} is not the name of a group")
+    if not found:
+        raise ValueError("names no group")
+    return found

@@ -230,6 +230,7 @@ _QUEUE: dict[str, Decode] = {
     "bindings": _bindings,
     "overflow": Overflow,
     "origin": OriginLevel,
+    "allowed": _principals,
     "in_cs": bool,
 }
 _EXCHANGE: dict[str, Decode] = {

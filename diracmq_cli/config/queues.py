@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from diracmq_cli.config.lists import bindings, principals
+from diracmq_cli.config.lists import bindings, groups, people, principals
 from diracmq_cli.config.options import Options
 from diracmq_cli.config.parsers import duration, max_age, one_of, short_string, size, whole
 from diracmq_cli.core.address import Address
@@ -73,12 +74,21 @@ def read_queue(
         description=own.text("Description") or "",
         contact=own.text("Contact") or "",
         origin=own.read(one_of(OriginLevel), "Origin"),
+        allowed=_allowed(own),
         publishers=own.read(principals, "Publishers") or _NOBODY,
         consumers=own.read(principals, "Consumers") or _NOBODY,
         watchers=own.read(principals, "Watchers") or _NOBODY,
         operators=own.read(principals, "Operators") or _NOBODY,
         movers=own.read(principals, "Movers") or _NOBODY,
     )
+
+
+def _allowed(options: Options) -> Principals | None:
+    """Whose messages are taken: those of both options together."""
+    named, of_groups = options.read(people, "AllowedDNs"), options.read(groups, "AllowedGroups")
+    if named is None and of_groups is None:
+        return None
+    return replace(named or _NOBODY, groups=of_groups or ())
 
 
 def read_exchange(address: Address, service: BrokerService, options: Options) -> ExchangeSpec:

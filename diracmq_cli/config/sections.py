@@ -43,6 +43,8 @@ _QUEUE = (
     ("Description",),
     ("Contact",),
     ("Origin",),
+    ("AllowedDNs",),
+    ("AllowedGroups",),
     ("Publishers",),
     ("Consumers",),
     ("Watchers",),

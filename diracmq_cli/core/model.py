@@ -138,7 +138,8 @@ class Principals:
 class QueueSpec:
     """A queue of the CS. Times are in seconds, lengths in messages or octets; None means not set.
 
-    ``exchange`` is what publishers write to (``NAME.x`` unless the CS names another).
+    ``exchange`` is what publishers write to (``NAME.x`` unless the CS names another). ``origin`` is how well a reader
+    must know where a message comes from, and ``allowed`` from whom he takes any (``AllowedDNs``, ``AllowedGroups``).
     """
 
     address: Address
@@ -160,6 +161,7 @@ class QueueSpec:
     description: str = ""
     contact: str = ""
     origin: OriginLevel | None = None
+    allowed: Principals | None = None
     publishers: Principals = Principals()
     consumers: Principals = Principals()
     watchers: Principals = Principals()

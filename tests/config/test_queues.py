@@ -52,6 +52,31 @@ def test_every_option_of_a_quorum_queue(tmp_path):
     assert (queue.watchers.groups, queue.operators.groups, queue.movers.users) == (("ops",), ("admins",), ("mover",))
 
 
+def test_whose_messages_are_taken(tmp_path):
+    """AllowedDNs names people and servers, AllowedGroups groups; both together make one list, and none is no list."""
+    assert queue_of(tmp_path, "Origin = broker").allowed is None
+    assert queue_of(tmp_path, f"AllowedDNs = {DOE}, user:robot").allowed == Principals((DOE,), (), ("robot",))
+    assert queue_of(tmp_path, "AllowedGroups = a, b, a").allowed == Principals((), ("a", "b"))
+    both = queue_of(tmp_path, f"AllowedGroups = a\nAllowedDNs = {ROE}\nAllowedDNs += {DOE}").allowed
+    assert both == Principals((ROE, DOE), ("a",))
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "problem"),
+    [
+        ("AllowedDNs", "group:dirac_user", "group:dirac_user is a group, which belongs in AllowedGroups"),
+        ("AllowedDNs", "jdoe", "'jdoe' is not a DN"),
+        ("AllowedGroups", "group:dirac_user", "'group:dirac_user' is not the name of a group"),
+        ("AllowedGroups", DOE, "is not the name of a group"),
+        ("AllowedGroups", ",", "names no group"),
+    ],
+)
+def test_a_list_that_cannot_be_read_is_refused(tmp_path, option, value, problem):
+    """A typo neither allows somebody else nor everybody: the queue is refused, naming the option."""
+    with pytest.raises(ConfigError, match=f"jobs/{option} in .*line.*{problem}"):
+        queue_of(tmp_path, f"{option} = {value}")
+
+
 def test_classic_and_stream_options(tmp_path):
     """MaxPriority is for classic queues; MaxAge for streams, in RabbitMQ's spelling."""
     assert queue_of(tmp_path, "MaxPriority = 10").max_priority == 10

@@ -77,6 +77,8 @@ Resources
           Description = Grüße
           Contact = jane@example.org
           Origin = signed
+          AllowedDNs = user:f, /DC=org/CN=Roe, John
+          AllowedGroups = lhcb_user
           Publishers = group:a, /DC=org/CN=Doe, Jane, user:robot
           Consumers = user:b
           Watchers = user:c
