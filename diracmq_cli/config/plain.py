@@ -215,6 +215,7 @@ _RIGHTS: dict[str, Decode] = dict.fromkeys(("publishers", "consumers", "watchers
 _SERVICE: dict[str, Decode] = {
     **dict.fromkeys(("name", "mq_type", "vhost"), str),
     **dict.fromkeys(("user", "management_url", "management_user", "refusal", "refusal_hint"), str),
+    **dict.fromkeys(("max_connections", "max_pilot_connections"), int),
     **dict.fromkeys(("tls", "shuffle_hosts"), bool),
     "hosts": _hosts,
     "source": _source,

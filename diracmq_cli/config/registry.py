@@ -16,24 +16,27 @@ def read_registry(configuration: Configuration) -> Registry:
     Never raises for one user: a DN that cannot be read is left out, so that nobody gets a right by it, and its
     refusal is kept in ``refused``.
     """
-    refused: list[ConfigError] = []
-    users = {
-        nick: _dns(Options(section), refused) for nick, section in configuration.sections("/Registry/Users").items()
-    }
+    refused: dict[str, tuple[ConfigError, ...]] = {}
+    users: dict[str, tuple[str, ...]] = {}
+    for nick, section in configuration.sections("/Registry/Users").items():
+        users[nick], errors = _dns(Options(section))
+        if errors:
+            refused[nick] = errors
     groups = {}
     for name, section in configuration.sections("/Registry/Groups").items():
         options = Options(section)
         groups[name] = Group(
             users=tuple(options.read(items, "Users") or ()), properties=tuple(options.read(items, "Properties") or ())
         )
-    return Registry(users=users, groups=groups, refused=tuple(refused), files=configuration.files)
+    return Registry(users=users, groups=groups, refused=refused, files=configuration.files)
 
 
-def _dns(options: Options, refused: list[ConfigError]) -> tuple[str, ...]:
-    dns = []
+def _dns(options: Options) -> tuple[tuple[str, ...], tuple[ConfigError, ...]]:
+    dns: list[str] = []
+    refused: list[ConfigError] = []
     for text in split_list(options.text("DN") or ""):
         try:
             dns.append(normalise(text))
         except DNError as error:
             refused.append(options.refusal(str(error), "DN"))
-    return tuple(dict.fromkeys(dns))
+    return tuple(dict.fromkeys(dns)), tuple(refused)

@@ -21,6 +21,8 @@ _REACH = (
     ("HostOrder",),
     ("ManagementURL",),
     ("ManagementUser",),
+    ("MaxConnections",),
+    ("MaxPilotConnections",),
 )
 """How to reach a broker and log in there (``services.read_service``); each option with its other spellings."""
 

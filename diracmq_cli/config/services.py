@@ -8,7 +8,7 @@ from functools import partial
 
 from diracmq_cli.config.lists import hosts, port
 from diracmq_cli.config.options import Options
-from diracmq_cli.config.parsers import boolean, one_of, short_string
+from diracmq_cli.config.parsers import boolean, one_of, short_string, whole
 from diracmq_cli.core.model import BrokerService, HostPort, Secret, Source
 from diracmq_cli.errors import CredentialError
 
@@ -56,6 +56,8 @@ def read_service(
         shuffle_hosts=options.read(one_of(_HostOrder), "HostOrder") is not _HostOrder.LISTED,
         management_url=options.read(_url, "ManagementURL"),
         management_user=options.text("ManagementUser"),
+        max_connections=options.read(whole(1), "MaxConnections"),
+        max_pilot_connections=options.read(whole(1), "MaxPilotConnections"),
         refusal=refusal,
         refusal_hint=remedy if refusal else None,
     )

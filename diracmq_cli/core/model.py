@@ -93,8 +93,9 @@ class BrokerService:
 
     ``user`` and ``password`` are for servers; without a user the login is SASL EXTERNAL with a certificate.
     ``password_problem`` is why the password that the CFG holds must not be used (others can read it): to be raised
-    by whoever would log in with it. ``refusal`` says why AMQP cannot be spoken to it (a Stomp entry) and
-    ``refusal_hint`` which option makes it work.
+    by whoever would log in with it. ``max_connections`` is how many connections each user may have open at once,
+    ``max_pilot_connections`` the same for each DN that pilots run under, for all pilots of a VO may share one.
+    ``refusal`` says why AMQP cannot be spoken to it (a Stomp entry) and ``refusal_hint`` which option makes it work.
     """
 
     name: str
@@ -109,6 +110,8 @@ class BrokerService:
     shuffle_hosts: bool = True
     management_url: str | None = None
     management_user: str | None = None
+    max_connections: int | None = None
+    max_pilot_connections: int | None = None
     refusal: str | None = None
     refusal_hint: str | None = None
 

@@ -58,12 +58,14 @@ def test_every_option(tmp_path):
     """Every option of a service is read, in either spelling and any case of its choices."""
     head = (
         "Host = mq1\nMQType = amqp\nVH = dirac\nTLS = Yes\nUser = robot\nHostOrder = Listed\n"
-        "ManagementURL = https://mq1.example.org:15671\nManagementUser = admin\nSSLVersion = TLSv1\nHostKey ="
+        "ManagementURL = https://mq1.example.org:15671\nManagementUser = admin\nMaxConnections = 100\n"
+        "MaxPilotConnections = 20000\nSSLVersion = TLSv1\nHostKey ="
     )
     service = service_of(tmp_path, head)
     assert (service.mq_type, service.vhost, service.tls, service.user) == ("RabbitMQ", "dirac", True, "robot")
     assert not service.shuffle_hosts
     assert (service.management_url, service.management_user) == ("https://mq1.example.org:15671", "admin")
+    assert (service.max_connections, service.max_pilot_connections) == (100, 20000)
     assert service_of(tmp_path, "Host = mq1\nVHost = one\nVH = two").vhost == "one"
 
 
@@ -86,6 +88,7 @@ def test_every_option(tmp_path):
         ("Host = localhost, mq1\nTLS = 0", "/TLS in /dirac.cfg line 8", "for loopback only, and mq1 is not"),
         ("Host = 127.example.org\nTLS = n", "/TLS in /dirac.cfg line 8", "and 127.example.org is not"),
         ("Host = mq1\nManagementURL = mq1:15671", "/ManagementURL in /dirac.cfg line 8", "not a URL such as https://"),
+        ("Host = mq1\nMaxConnections = 0", "/MaxConnections in /dirac.cfg line 8", "not a whole number of at least 1"),
         ("Host = mq1\nVHost = " + "v" * 256, "/VHost in /dirac.cfg line 8", "longer than 255 octets"),
     ],
 )

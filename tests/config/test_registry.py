@@ -87,12 +87,29 @@ def test_unknown_group(registry, tmp_path):
 def test_bad_dns_give_no_right_and_are_reported(registry, tmp_path):
     """A DN that cannot be read is left out and named; the user's good ones, and other users, stay."""
     assert registry.members("odds") == ("/DC=org/CN=Odd",)
-    assert len(registry.refused) == 2
-    for error in registry.refused:
+    assert list(registry.refused) == ["odd"]
+    assert registry.refusals("odds") == registry.refused["odd"]
+    assert registry.refusals("dirac_user") == ()
+    assert len(registry.refused["odd"]) == 2
+    for error in registry.refused["odd"]:
         assert str(error).startswith(f"/Registry/Users/odd/DN in {tmp_path}/dirac.cfg line 22: ")
+
+
+def test_pilots(tmp_path):
+    """Whoever is in a group of pilots runs pilots: by its property (two spellings), or by its name alone."""
+    users = "".join(f"{nick} {{\n DN = /DC=org/CN={nick}\n}}\n" for nick in ("one", "two", "three", "four"))
+    groups = (
+        "g {\n Users = one\n Properties = GenericPilot, LimitedDelegation\n}\n"
+        "h {\n Users = two\n Properties = Pilot\n}\n"
+        "vo_pilot {\n Users = three, gone\n}\n"
+        "others {\n Users = four\n Properties = NormalUser\n}\n"
+    )
+    text = f"Registry\n{{\nUsers\n{{\n{users}}}\nGroups\n{{\n{groups}}}\n}}\n"
+    pilots = read_registry(load(write_cfg(tmp_path, text))).pilots()
+    assert pilots == {"/DC=org/CN=one", "/DC=org/CN=two", "/DC=org/CN=three"}
 
 
 def test_no_registry(tmp_path):
     """A CFG without /Registry has no users and no groups."""
     registry = read_registry(load(write_cfg(tmp_path, "")))
-    assert (registry.users, registry.groups, registry.refused) == ({}, {}, ())
+    assert (registry.users, registry.groups, registry.refused) == ({}, {}, {})

@@ -59,6 +59,8 @@ Resources
       HostOrder = listed
       ManagementURL = https://mq1:15671
       ManagementUser = admin
+      MaxConnections = 100
+      MaxPilotConnections = 20000
       Queues
       {
         jobs
