@@ -109,6 +109,8 @@ def _origin(verdict: Verdict) -> dict[str, Json]:
         origin["user"] = verdict.user
     if verdict.reason is not None:
         origin["reason"] = verdict.reason
+    if verdict.code is not None:
+        origin["code"] = verdict.code
     return origin
 
 

@@ -8,11 +8,25 @@ from typing import assert_never
 
 from diracmq_cli.core.dn import normalise
 from diracmq_cli.core.model import OriginLevel, Principals
+from diracmq_cli.core.refusal import READERS_OWN, Distrust
 from diracmq_cli.core.registry import Registry
 from diracmq_cli.core.verdict import Verdict
 from diracmq_cli.errors import ConfigError, DataError
 
 _USER = "user:"
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why a message is not accepted: for people, and ``code`` for programs (``core.refusal``)."""
+
+    code: str
+    reason: str
+
+    @property
+    def readers_own(self) -> bool:
+        """Whether it is the reader who cannot judge, and nothing is known against the message."""
+        return self.code in READERS_OWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,26 +43,22 @@ class AcceptancePolicy:
 
     @classmethod
     def of(cls, require: OriginLevel | None, allowed: Iterable[Principals], registry: Registry) -> AcceptancePolicy:
-        """The policy that allows everybody who is named in any of ``allowed``; without any, everybody.
+        """The policy that allows those who are named in every one of ``allowed``; without any, everybody.
 
         Groups are their members' DNs as ``/Registry`` has them: the group that a proxy names is its own word only.
 
         Raises:
             ConfigError: the registry does not know a group.
         """
-        lists = tuple(allowed)
         level = require or OriginLevel.CLAIMED
-        if not lists:
-            return cls(require=level)
-        return cls(
-            require=level,
-            dns=frozenset(
-                dn
-                for principals in lists
-                for dn in (*principals.dns, *(dn for name in principals.groups for dn in registry.members(name)))
-            ),
-            users=frozenset(user for principals in lists for user in principals.users),
-        )
+        dns: frozenset[str] | None = None
+        users: frozenset[str] | None = None
+        for principals in allowed:
+            members = [dn for name in principals.groups for dn in registry.members(name)]
+            named, logins = frozenset((*principals.dns, *members)), frozenset(principals.users)
+            dns = named if dns is None else dns & named
+            users = logins if users is None else users & logins
+        return cls(require=level, dns=dns, users=users)
 
     @property
     def level(self) -> OriginLevel:
@@ -56,19 +66,23 @@ class AcceptancePolicy:
         listed = self.dns is not None or self.users is not None
         return OriginLevel.BROKER if listed and self.require is OriginLevel.CLAIMED else self.require
 
-    def refusal(self, verdict: Verdict) -> str | None:
+    def refusal(self, verdict: Verdict) -> Refused | None:
         """Why a message of this verdict is not accepted; None when it is."""
         if verdict.level is None:
-            return verdict.reason or "its origin contradicts itself"
+            return Refused(
+                verdict.code or Distrust.NOT_ALLOWED.value, verdict.reason or "its origin contradicts itself"
+            )
         if verdict.level.rank < self.level.rank:
-            return f"its origin is {_known(verdict.level)}, and {_known(self.level)} is required"
+            reason = f"its origin is {_known(verdict.level)}, and {_known(self.level)} is required"
+            return Refused(Distrust.TOO_WEAK.value, reason)
         if self.dns is None and self.users is None:
             return None
         if verdict.dn is not None and verdict.dn in (self.dns or ()):
             return None
         if verdict.user is not None and verdict.user in (self.users or ()):
             return None
-        return f"{verdict.dn or _USER + (verdict.user or '')} is not among those allowed"
+        name = verdict.dn or _USER + (verdict.user or "")
+        return Refused(Distrust.NOT_ALLOWED.value, f"{name} is not among those allowed")
 
 
 def _known(level: OriginLevel) -> str:

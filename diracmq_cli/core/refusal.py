@@ -1,4 +1,4 @@
-"""Why a stamp is refused: one code for each kind of refusal, for programs and for reason files. Codes only grow."""
+"""Why a message is refused: one code for each kind of refusal, for programs and for reason files. Codes only grow."""
 
 from __future__ import annotations
 
@@ -83,3 +83,22 @@ class Refusal(StrEnum):
     HEADER_VALUE = "header-changed"
     BODY = "body-changed"
     USER_ID = "user-id"
+
+
+class Distrust(StrEnum):
+    """Reasons beside those of ``Refusal``: the way that a message came, whose it is, and what its reader made of it."""
+
+    CLAIM_FORM = "claim-not-a-string"
+    LOGIN_FORM = "user-id-malformed"
+    IMPOSTURE = "claims-another"
+    REROUTED = "rerouted"
+    UNVERIFIABLE = "unverifiable"
+    TOO_WEAK = "origin-too-weak"
+    NOT_ALLOWED = "not-allowed"
+    COMMAND = "rejected-by-command"
+
+
+READERS_OWN = frozenset[str](
+    {Distrust.UNVERIFIABLE, Refusal.CA_DIRECTORY, Refusal.NO_CRL, Refusal.CRL_EXPIRED, Refusal.CRL_INVALID}
+)
+"""Codes that say nothing against the message: its reader's CA directory is missing, damaged or out of date."""

@@ -11,9 +11,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from diracmq_cli.core.message import Delivery
 from diracmq_cli.core.model import MessagingModel, OriginLevel, QueueSpec
+from diracmq_cli.core.refusal import Distrust, Refusal
 from diracmq_cli.core.stamp import REROUTING_HEADERS
 from diracmq_cli.core.values import FieldValue
 
@@ -22,7 +24,8 @@ _SERVER_LOGIN = re.compile(r"[a-z0-9_-]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What a reader may believe. ``level`` is None when the message contradicts itself or the CS; ``reason`` says how.
+    """What a reader may believe. ``level`` is None when the message contradicts itself or the CS; ``reason`` says how,
+    and ``code`` the same for programs (``core.refusal``).
 
     ``dn`` is the person's DN at that level (for ``claimed``: as claimed); ``user`` a server's login instead.
     """
@@ -31,6 +34,7 @@ class Verdict:
     dn: str | None = None
     user: str | None = None
     reason: str | None = None
+    code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,29 +73,29 @@ def judge(delivery: Delivery, route: Route) -> Verdict:
     claim = headers.get("dirac-dn")
     login = delivery.message.properties.user_id
     if delivery.defect is not None:
-        return _wrong("malformed headers: " + delivery.defect)
+        return _wrong(Refusal.MALFORMED_MESSAGE, "malformed headers: " + delivery.defect)
     if any(name in headers for name in REROUTING_HEADERS):
-        return _wrong("carries CC or BCC")
+        return _wrong(Refusal.REROUTING, "carries CC or BCC")
     if claim is not None and not isinstance(claim, str):
-        return _wrong("dirac-dn is not a string")
+        return _wrong(Distrust.CLAIM_FORM, "dirac-dn is not a string")
     if login is None:
         return Verdict(level=OriginLevel.CLAIMED, dn=claim)
     if not isinstance(login, str):
-        return _wrong("user_id is not UTF-8")
+        return _wrong(Distrust.LOGIN_FORM, "user_id is not UTF-8")
     if claim is not None and claim != login:
-        return _wrong(f"claims {claim} but was sent by {login}")
+        return _wrong(Distrust.IMPOSTURE, f"claims {claim} but was sent by {login}")
     detour = _detour(delivery, route)
     if detour is not None:
-        return _wrong("rerouted: " + detour)
+        return _wrong(Distrust.REROUTED, "rerouted: " + detour)
     if login.startswith("/"):
         return Verdict(level=OriginLevel.BROKER, dn=login)
     if _SERVER_LOGIN.fullmatch(login):
         return Verdict(level=OriginLevel.BROKER, user=login)
-    return _wrong("user_id is neither a DN nor a server's login")
+    return _wrong(Distrust.LOGIN_FORM, "user_id is neither a DN nor a server's login")
 
 
-def _wrong(reason: str) -> Verdict:
-    return Verdict(level=None, reason=reason)
+def _wrong(code: StrEnum, reason: str) -> Verdict:
+    return Verdict(level=None, reason=reason, code=code.value)
 
 
 def _detour(delivery: Delivery, route: Route) -> str | None:

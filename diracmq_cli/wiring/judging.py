@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from diracmq_cli.core.message import Delivery
 from diracmq_cli.core.model import QueueSpec
+from diracmq_cli.core.refusal import Distrust
 from diracmq_cli.core.stampfields import STAMP_HEADER
 from diracmq_cli.core.verdict import Route, Verdict, judge
 from diracmq_cli.errors import CredentialError, VerificationError
@@ -40,9 +41,10 @@ class _Judge:
         try:
             return self._verifier.verify(delivery, services=self._services, max_age=self._max_age)
         except VerificationError as error:
-            return Verdict(level=None, reason=str(error))
+            return Verdict(level=None, reason=str(error), code=error.reason.value)
         except CredentialError as error:  # no CA directory: nobody's signature can be believed
-            return Verdict(level=None, reason=f"signed, and cannot be verified: {error}")
+            reason = f"signed, and cannot be verified: {error}"
+            return Verdict(level=None, reason=reason, code=Distrust.UNVERIFIABLE.value)
 
     @property
     def _max_age(self) -> float:

@@ -22,7 +22,6 @@ from diracmq_cli.output.verdicts import Judged, VerdictWriter
 from diracmq_cli.wiring.console import Console
 from diracmq_cli.wiring.setup import Choices, Setup
 
-NOT_ALLOWED = "not-allowed"
 NO_ENVELOPE = "no-envelope"
 
 
@@ -86,7 +85,7 @@ def _judge(saved: Saved, verifier: Verifier, policy: AcceptancePolicy, max_age: 
         else:
             refusal = policy.refusal(verdict)
             if refusal is not None:
-                verdict, code = Verdict(level=None, reason=refusal), NOT_ALLOWED
+                verdict, code = Verdict(level=None, reason=refusal.reason), refusal.code
     message_id = None if delivery is None else delivery.message.properties.message_id
     return Judged(file=saved.file, line=saved.line, message_id=message_id, verdict=verdict, code=code)
 

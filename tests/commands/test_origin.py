@@ -49,17 +49,25 @@ def test_an_honest_message(devbroker: Broker, make_queue: QueueFactory) -> None:
         pytest.param(
             True,
             {"dirac-dn": OTHER},
-            {"level": None, "reason": f"claims {OTHER} but was sent by @"},
+            {"level": None, "reason": f"claims {OTHER} but was sent by @", "code": "claims-another"},
             f"✗ claims {OTHER} but was sent by @",
             id="claims to be another",
         ),
         pytest.param(
-            True, {"CC": ["elsewhere"]}, {"level": None, "reason": "carries CC or BCC"}, "✗ carries CC or BCC", id="CC"
+            True,
+            {"CC": ["elsewhere"]},
+            {"level": None, "reason": "carries CC or BCC", "code": "rerouting-header"},
+            "✗ carries CC or BCC",
+            id="CC",
         ),
         pytest.param(
             True,
             {"x-death": [{"queue": "demo.jobs", "exchange": "demo.jobs.x", "reason": "rejected"}]},
-            {"level": None, "reason": "rerouted: died in demo.jobs, whose dead letters do not lead here"},
+            {
+                "level": None,
+                "reason": "rerouted: died in demo.jobs, whose dead letters do not lead here",
+                "code": "rerouted",
+            },
             "✗ rerouted: died in demo.jobs, whose dead letters do not lead here",
             id="a forged death",
         ),
@@ -101,7 +109,7 @@ def test_a_message_that_was_spliced_in(devbroker: Broker, make_queue: QueueFacto
     assert done.status == 0
     assert devbroker.count(mine) == devbroker.count(other) == 1
     reason = f"rerouted: came through exchange '{other}.x', which does not feed {mine}"
-    assert _origin(devbroker, mine, "--cfg", str(cfg)) == {"level": None, "reason": reason}
+    assert _origin(devbroker, mine, "--cfg", str(cfg)) == {"level": None, "reason": reason, "code": "rerouted"}
     assert _label(devbroker, mine, "--cfg", str(cfg)) == f"✗ {reason}"
     assert _origin(devbroker, other, "--cfg", str(cfg))["level"] == "broker"
     script = 'echo "${DIRAC_MQ_DN-nobody},$DIRAC_MQ_ORIGIN,$DIRAC_MQ_CLAIMED_DN"'

@@ -127,6 +127,7 @@ def test_a_header_named_like_a_tag_is_a_header() -> None:
         (Verdict(level=OriginLevel.CLAIMED, dn=DN), {"level": "claimed", "dn": DN}),
         (Verdict(level=OriginLevel.CLAIMED), {"level": "claimed"}),
         (Verdict(level=None, reason="rerouted: x"), {"level": None, "reason": "rerouted: x"}),
+        (Verdict(level=None, reason="x", code="rerouted"), {"level": None, "reason": "x", "code": "rerouted"}),
     ],
 )
 def test_the_origin_is_what_was_judged(verdict: Verdict, origin: dict) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diracmq_cli.core.model import OriginLevel, Principals
-from diracmq_cli.core.policy import AcceptancePolicy, read_allowed
+from diracmq_cli.core.policy import AcceptancePolicy, Refused, read_allowed
 from diracmq_cli.core.registry import Group, Registry
 from diracmq_cli.core.verdict import Verdict
 from diracmq_cli.errors import ConfigError
@@ -19,7 +19,7 @@ REGISTRY = Registry(
     files=("dirac.cfg",),
 )
 CLAIMED, BROKER, SIGNED = OriginLevel
-WRONG = Verdict(level=None, reason="rerouted: came through exchange evil.x")
+WRONG = Verdict(level=None, reason="rerouted: came through exchange evil.x", code="rerouted")
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_level(require: OriginLevel | None, level: OriginLevel, accepted: bool) 
 @pytest.mark.parametrize("require", [None, *OriginLevel])
 def test_a_contradiction_is_never_accepted(require: OriginLevel | None) -> None:
     """A message that contradicts itself is refused whatever is asked for, with its own reason."""
-    assert AcceptancePolicy.of(require, (), REGISTRY).refusal(WRONG) == WRONG.reason
+    assert AcceptancePolicy.of(require, (), REGISTRY).refusal(WRONG) == Refused("rerouted", str(WRONG.reason))
 
 
 def test_a_list_asks_for_proof() -> None:
@@ -53,7 +53,9 @@ def test_a_list_asks_for_proof() -> None:
 
     assert policy.refusal(Verdict(level=CLAIMED, dn=JANE)) is not None
     assert policy.refusal(Verdict(level=BROKER, dn=JANE)) is None
-    assert policy.refusal(Verdict(level=BROKER, dn=JOHN)) == f"{JOHN} is not among those allowed"
+    assert policy.refusal(Verdict(level=BROKER, dn=JOHN)) == Refused(
+        "not-allowed", f"{JOHN} is not among those allowed"
+    )
     assert policy.level is BROKER
 
 
@@ -71,15 +73,27 @@ def test_servers_are_allowed_by_name() -> None:
     policy = AcceptancePolicy.of(None, [Principals(users=("robot",))], REGISTRY)
 
     assert policy.refusal(Verdict(level=BROKER, user="robot")) is None
-    assert policy.refusal(Verdict(level=BROKER, user="other")) == "user:other is not among those allowed"
+    refused = policy.refusal(Verdict(level=BROKER, user="other"))
+    assert refused == Refused("not-allowed", "user:other is not among those allowed")
     assert policy.refusal(Verdict(level=BROKER, dn="robot")) is not None
 
 
-def test_several_lists_are_one() -> None:
-    """Who is on any of the lists is allowed: the CS's and the command line's."""
-    policy = AcceptancePolicy.of(None, [Principals(dns=(JANE,)), Principals(dns=(JOHN,))], REGISTRY)
+def test_of_several_lists_each_must_allow() -> None:
+    """Who is on both lists is allowed, the CS's and the command line's: neither widens the other."""
+    of_the_cs = Principals(groups=("dirac_user",), users=("robot", "monitor"))
+    policy = AcceptancePolicy.of(None, [of_the_cs, Principals(dns=(JANE, JOHN), users=("robot",))], REGISTRY)
 
-    assert policy.dns == {JANE, JOHN}
+    assert (policy.dns, policy.users) == ({JANE}, {"robot"})
+    assert AcceptancePolicy.of(None, [of_the_cs, Principals(dns=(JOHN,))], REGISTRY).dns == frozenset()
+
+
+@pytest.mark.parametrize(("code", "readers"), [("no-crl", True), ("unverifiable", True), ("unknown-ca", False)])
+def test_what_is_the_readers_own_fault(code: str, readers: bool) -> None:
+    """A CRL that the reader lacks says nothing of the message; a CA that he does not know may be the sender's make."""
+    refused = AcceptancePolicy().refusal(Verdict(level=None, reason="x", code=code))
+
+    assert refused is not None
+    assert refused.readers_own is readers
 
 
 @pytest.mark.parametrize("empty", [Principals(), Principals(groups=("empty",))])

@@ -70,32 +70,40 @@ def test_a_dead_letter_that_died_on_the_way_here_is_vouched_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("delivery", "reason"),
+    ("delivery", "code", "reason"),
     [
-        (delivered({"dirac-dn": "/CN=Somebody Else"}), "claims /CN=Somebody Else but was sent by " + DN),
-        (delivered({"dirac-dn": DN}, user_id="robot"), "but was sent by robot"),
-        (delivered({"dirac-dn": OpaqueString(b"\xff")}), "dirac-dn is not a string"),
-        (delivered({"dirac-dn": 1}), "dirac-dn is not a string"),
-        (delivered({"dirac-dn": [DN]}, user_id=None), "dirac-dn is not a string"),
-        (delivered(user_id=OpaqueString(DN.encode() + b"\xff")), "user_id is not UTF-8"),
-        (delivered(user_id="Jane"), "neither a DN nor a server's login"),
-        (delivered(user_id=""), "neither a DN nor a server's login"),
-        (delivered(user_id="robot\n"), "neither a DN nor a server's login"),
-        (delivered({"CC": ["secret"]}), "carries CC or BCC"),
-        (delivered({"BCC": []}, user_id=None), "carries CC or BCC"),
-        (delivered(defect="'a' is there twice"), "malformed headers: 'a' is there twice"),
-        (delivered(defect="cut short", user_id=None), "malformed headers: cut short"),
-        (delivered(exchange="secret.x"), "rerouted: came through exchange 'secret.x', which does not feed jobs"),
-        (delivered(exchange=""), "rerouted: came through exchange ''"),
-        (delivered(exchange="jobs.tap"), "rerouted"),
-        (delivered(exchange=OpaqueString(b"jobs.x\xff")), "rerouted"),
-        (delivered(user_id="robot", exchange="secret.x"), "rerouted"),
+        (
+            delivered({"dirac-dn": "/CN=Somebody Else"}),
+            "claims-another",
+            "claims /CN=Somebody Else but was sent by " + DN,
+        ),
+        (delivered({"dirac-dn": DN}, user_id="robot"), "claims-another", "but was sent by robot"),
+        (delivered({"dirac-dn": OpaqueString(b"\xff")}), "claim-not-a-string", "dirac-dn is not a string"),
+        (delivered({"dirac-dn": 1}), "claim-not-a-string", "dirac-dn is not a string"),
+        (delivered({"dirac-dn": [DN]}, user_id=None), "claim-not-a-string", "dirac-dn is not a string"),
+        (delivered(user_id=OpaqueString(DN.encode() + b"\xff")), "user-id-malformed", "user_id is not UTF-8"),
+        (delivered(user_id="Jane"), "user-id-malformed", "neither a DN nor a server's login"),
+        (delivered(user_id=""), "user-id-malformed", "neither a DN nor a server's login"),
+        (delivered(user_id="robot\n"), "user-id-malformed", "neither a DN nor a server's login"),
+        (delivered({"CC": ["secret"]}), "rerouting-header", "carries CC or BCC"),
+        (delivered({"BCC": []}, user_id=None), "rerouting-header", "carries CC or BCC"),
+        (delivered(defect="'a' is there twice"), "malformed-message", "malformed headers: 'a' is there twice"),
+        (delivered(defect="cut short", user_id=None), "malformed-message", "malformed headers: cut short"),
+        (
+            delivered(exchange="secret.x"),
+            "rerouted",
+            "rerouted: came through exchange 'secret.x', which does not feed jobs",
+        ),
+        (delivered(exchange=""), "rerouted", "rerouted: came through exchange ''"),
+        (delivered(exchange="jobs.tap"), "rerouted", "rerouted"),
+        (delivered(exchange=OpaqueString(b"jobs.x\xff")), "rerouted", "rerouted"),
+        (delivered(user_id="robot", exchange="secret.x"), "rerouted", "rerouted"),
     ],
 )
-def test_what_contradicts_itself_or_the_cs_is_wrong(delivery: Delivery, reason: str) -> None:
-    """No level and no name, only the reason."""
+def test_what_contradicts_itself_or_the_cs_is_wrong(delivery: Delivery, code: str, reason: str) -> None:
+    """No level and no name, only the reason, for people and for programs."""
     verdict = judge(delivery, TO_JOBS)
-    assert (verdict.level, verdict.dn, verdict.user) == (None, None, None)
+    assert (verdict.level, verdict.dn, verdict.user, verdict.code) == (None, None, None, code)
     assert reason in (verdict.reason or "")
 
 
@@ -146,4 +154,4 @@ def test_judging_never_raises(
                 message=message, service="dev", queue="dead", exchange=through, delivery_tag=1, defect=defect
             )
             verdict = judge(delivery, TO_DEAD)
-            assert (verdict.level is None) == (verdict.reason is not None)
+            assert (verdict.level is None) == (verdict.reason is not None) == (verdict.code is not None)
