@@ -111,6 +111,8 @@ def _origin(verdict: Verdict) -> dict[str, Json]:
         origin["reason"] = verdict.reason
     if verdict.code is not None:
         origin["code"] = verdict.code
+    if verdict.moved_by is not None:
+        origin["moved_by"] = verdict.moved_by
     return origin
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from diracmq_cli.core.message import Delivery
+from diracmq_cli.core.moved import MOVED_HEADER, read_move
 from diracmq_cli.core.refusal import Refusal
 from diracmq_cli.core.values import FieldValue, OpaqueString, Text, Timestamp
 from diracmq_cli.errors import VerificationError
@@ -22,12 +23,22 @@ class Publication:
 def publication(delivery: Delivery) -> Publication:
     """The first publication of a delivery: its own, or what the oldest entry of ``x-death`` says.
 
+    A dead letter that was put back went through its queue's own exchange; the one that it took at first is what its
+    mover says (``core.moved``: whoever judges a delivery says first whether that mover is believed).
+
     RabbitMQ puts the latest death first and moves an entry to the front when its queue sees the message die again
     (``rabbit_dead_letter:update_x_death_header/2``), so the oldest is told by its time, and among equals by its place.
 
     Raises:
         VerificationError: ``x-death`` is not what a broker writes.
     """
+    last = _last_publication(delivery)
+    move = read_move(delivery.message.headers.get(MOVED_HEADER))
+    return last if move is None or move.exchange is None else replace(last, exchange=move.exchange)
+
+
+def _last_publication(delivery: Delivery) -> Publication:
+    """The same, not counting that its dead letters were put back."""
     deaths = delivery.message.headers.get("x-death")
     if deaths is None:
         return Publication(delivery.queue, delivery.exchange, delivery.message.routing_key)

@@ -92,6 +92,7 @@ class Distrust(StrEnum):
     LOGIN_FORM = "user-id-malformed"
     IMPOSTURE = "claims-another"
     REROUTED = "rerouted"
+    MOVED = "moved"
     UNVERIFIABLE = "unverifiable"
     TOO_WEAK = "origin-too-weak"
     NOT_ALLOWED = "not-allowed"

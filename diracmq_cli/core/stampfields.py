@@ -15,6 +15,7 @@ from struct import Struct
 
 from diracmq_cli.core.address import Address, Kind
 from diracmq_cli.core.message import Delivery, Message
+from diracmq_cli.core.moved import MOVED_HEADER
 from diracmq_cli.core.publication import publication
 from diracmq_cli.core.refusal import Refusal
 from diracmq_cli.core.stamp import REROUTING_HEADERS
@@ -22,7 +23,6 @@ from diracmq_cli.core.values import FieldValue, Table, Text
 from diracmq_cli.errors import DataError, VerificationError
 
 STAMP_HEADER = "dirac-stamp"
-MOVED_HEADER = "dirac-moved"
 
 COVERED_PROPERTIES = {
     "content_type": Refusal.CONTENT_TYPE,

@@ -10,16 +10,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from diracmq_cli.core.message import Delivery
 from diracmq_cli.core.model import MessagingModel, OriginLevel, QueueSpec
+from diracmq_cli.core.moved import MOVED_HEADER, Movers, read_move
+from diracmq_cli.core.publication import publication
 from diracmq_cli.core.refusal import Distrust, Refusal
 from diracmq_cli.core.stamp import REROUTING_HEADERS
-from diracmq_cli.core.values import FieldValue
+from diracmq_cli.core.values import FieldValue, Text
+from diracmq_cli.errors import VerificationError
 
 _SERVER_LOGIN = re.compile(r"[a-z0-9_-]+")
+
+NOBODY = Movers()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +33,8 @@ class Verdict:
     and ``code`` the same for programs (``core.refusal``).
 
     ``dn`` is the person's DN at that level (for ``claimed``: as claimed); ``user`` a server's login instead.
+    ``moved_by`` is the login of the Mover who put it there, by whose word it is what it was before he did (for
+    ``signed``: by whose word it is no replay).
     """
 
     level: OriginLevel | None
@@ -35,6 +42,7 @@ class Verdict:
     user: str | None = None
     reason: str | None = None
     code: str | None = None
+    moved_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +72,11 @@ class Route:
         return cls(queue.name, feeds)
 
 
-def judge(delivery: Delivery, route: Route) -> Verdict:
+def judge(delivery: Delivery, route: Route, movers: Movers = NOBODY) -> Verdict:
     """Say what may be believed of a delivery's origin, up to level ``broker``.
 
-    Never raises: whatever a publisher put into the headers leads to a verdict.
+    Never raises: whatever a publisher put into the headers leads to a verdict. What was moved by one of the ``movers``
+    is judged as what it was before, by that mover's word; what anybody else says he has moved is wrong.
     """
     headers = delivery.message.headers
     claim = headers.get("dirac-dn")
@@ -78,6 +87,12 @@ def judge(delivery: Delivery, route: Route) -> Verdict:
         return _wrong(Refusal.REROUTING, "carries CC or BCC")
     if claim is not None and not isinstance(claim, str):
         return _wrong(Distrust.CLAIM_FORM, "dirac-dn is not a string")
+    if MOVED_HEADER in headers:
+        return _judge_moved(delivery, claim, route, movers)
+    return _judge_sender(delivery, claim, login, route)
+
+
+def _judge_sender(delivery: Delivery, claim: str | None, login: Text | None, route: Route) -> Verdict:
     if login is None:
         return Verdict(level=OriginLevel.CLAIMED, dn=claim)
     if not isinstance(login, str):
@@ -92,6 +107,27 @@ def judge(delivery: Delivery, route: Route) -> Verdict:
     if _SERVER_LOGIN.fullmatch(login):
         return Verdict(level=OriginLevel.BROKER, user=login)
     return _wrong(Distrust.LOGIN_FORM, "user_id is neither a DN nor a server's login")
+
+
+def _judge_moved(delivery: Delivery, claim: str | None, route: Route, movers: Movers) -> Verdict:
+    move = read_move(delivery.message.headers[MOVED_HEADER])
+    if move is None:
+        return _wrong(Distrust.MOVED, "dirac-moved is not what a mover writes")
+    try:
+        queue = publication(delivery).queue
+    except VerificationError as error:
+        return _wrong(Distrust.REROUTED, f"rerouted: {error}")
+    doubt = movers.doubt(move, delivery.message.properties.user_id, queue)
+    if doubt is not None:
+        return _wrong(Distrust.MOVED, doubt)
+    if move.level is None:
+        return _wrong(Distrust.MOVED, f"its origin was wrong already when {move.by} moved it")
+    verdict = _judge_sender(delivery, claim, move.user_id, route)
+    if verdict.level is None:
+        return verdict
+    if move.level is OriginLevel.CLAIMED:
+        verdict = Verdict(level=OriginLevel.CLAIMED, dn=claim)
+    return replace(verdict, moved_by=move.by)
 
 
 def _wrong(code: StrEnum, reason: str) -> Verdict:

@@ -20,10 +20,13 @@ LABEL_WIDTH = max(len(label) for label in _LABELS.values())
 def verdict_label(verdict: Verdict, *, plain: bool = False) -> str:
     """``✓ signed``, ``✓ broker``, ``? claimed``, or ``✗`` with the reason; ``plain`` uses ``+`` and ``!`` as marks.
 
+    Of a message that a Mover put there, ``✓ broker (moved by DN)``.
+
     Never begins with a space, so that only a verdict stands in the first column.
     """
     if verdict.level is not None:
-        return (_PLAIN_LABELS if plain else _LABELS)[verdict.level]
+        label = (_PLAIN_LABELS if plain else _LABELS)[verdict.level]
+        return label if verdict.moved_by is None else f"{label} (moved by {visible(verdict.moved_by)})"
     return f"{'!' if plain else '✗'} {visible(verdict.reason or 'no reason given')}"
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from diracmq_cli.core.message import Delivery
 from diracmq_cli.core.model import QueueSpec
-from diracmq_cli.core.refusal import Distrust
+from diracmq_cli.core.moved import Movers
+from diracmq_cli.core.refusal import Distrust, Refusal
+from diracmq_cli.core.registry import Registry
 from diracmq_cli.core.stampfields import STAMP_HEADER
 from diracmq_cli.core.verdict import Route, Verdict, judge
 from diracmq_cli.errors import CredentialError, VerificationError
@@ -30,17 +33,24 @@ class _Judge:
     def __init__(self, queue: QueueSpec, setup: Setup) -> None:
         self._queue, self._setup = queue, setup
         self._route = Route.to(queue, setup.model)
+        self._movers = Movers.on_the_way_to(queue, setup.model, lambda: self._registry)
         self._services = {queue.service.name} | {
             service.name for service in setup.model.services if service.same_broker(queue.service)
         }
 
     def __call__(self, delivery: Delivery) -> Verdict:
-        verdict = judge(delivery, self._route)
+        verdict = judge(delivery, self._route, self._movers)
         if verdict.level is None or STAMP_HEADER not in delivery.message.headers:
             return verdict
+        moved_by = verdict.moved_by
         try:
-            return self._verifier.verify(delivery, services=self._services, max_age=self._max_age)
+            signed = self._verifier.verify(
+                delivery, services=self._services, max_age=self._max_age, login=moved_by is None
+            )
+            return replace(signed, moved_by=moved_by)
         except VerificationError as error:
+            if moved_by is not None and error.reason is Refusal.DESTINATION:
+                return verdict  # moved to another queue than its signer meant: the signature says nothing about here
             return Verdict(level=None, reason=str(error), code=error.reason.value)
         except CredentialError as error:  # no CA directory: nobody's signature can be believed
             reason = f"signed, and cannot be verified: {error}"
@@ -51,6 +61,13 @@ class _Judge:
         from diracmq_cli.origin.verify import DEFAULT_MAX_AGE
 
         return self._queue.message_ttl or DEFAULT_MAX_AGE
+
+    @cached_property
+    def _registry(self) -> Registry:
+        """Read for the first moved message."""
+        from diracmq_cli.config import read_registry
+
+        return read_registry(self._setup.configuration)
 
     @cached_property
     def _verifier(self) -> Verifier:
