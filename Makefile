@@ -1,7 +1,7 @@
 # Everything starts here; each target does its own set-up and may be run again.
 #
 #   make demo      the main job on a private broker, as a first lesson
-#   make test      lint, then every test against a real broker (about 10 minutes)
+#   make test      lint, then every test against real brokers, one for each processor (about 8 minutes on two)
 #   make soak      the full numbers (an hour and more)
 #   make bench     timings against named peers, printed, not judged
 #   make docs      man pages and completions from the commands themselves
@@ -28,7 +28,7 @@ demo: install
 install: $(VENV)/.installed
 
 test: $(VENV)/.dev $(DIRAC)/.installed lint
-	$(BIN)/pytest -m "not soak"
+	$(BIN)/pytest -m "not soak" -n auto --dist loadfile
 
 soak: $(VENV)/.dev $(DIRAC)/.installed
 	$(BIN)/pytest -m soak
