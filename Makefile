@@ -28,7 +28,7 @@ demo: install
 install: $(VENV)/.installed
 
 test: $(VENV)/.dev $(DIRAC)/.installed lint
-	$(BIN)/pytest -m "not soak" -n auto --dist loadfile
+	$(BIN)/pytest -m "not soak" -n auto --maxprocesses 4 --dist loadfile
 
 soak: $(VENV)/.dev $(DIRAC)/.installed
 	$(BIN)/pytest -m soak
