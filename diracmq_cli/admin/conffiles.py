@@ -6,14 +6,61 @@ RabbitMQ replaces ``ssl_options`` by what the advanced file says, it does not me
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
-from diracmq_cli.core.model import HostPort, MessagingModel
+from diracmq_cli.core.model import HostPort
 
 PLUGIN = "rabbitmq_grid_proxy"
 CONSUMER_TIMEOUT = 1800.0
 """Seconds; RabbitMQ's own default for how long a delivery may stay unsettled."""
+
+MAX_PROXIES = 10
+CONNECTION_MAX = 50_000
+"""Connections of one node: below the 65536 open files of Debian's unit, of which each connection takes one."""
+
+LOOPBACK = "127.0.0.1"
+
+
+class CrlCheck(StrEnum):
+    """What becomes of a certificate whose CA has no CRL in the CA directory."""
+
+    REQUIRE = "require"
+    IF_PRESENT = "if-present"
+    OFF = "off"
+
+
+class Limited(StrEnum):
+    """Whether somebody may log in with a limited proxy (RFC 3820; what most batch jobs are given)."""
+
+    ALLOW = "allow"
+    REJECT = "reject"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Management:
+    """Where the HTTP API listens: over TLS, or plain on loopback."""
+
+    port: int
+    tls: bool
+    loopback: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demands:
+    """What the CS asks of every node of a broker.
+
+    Args:
+        passwords: whether servers may log in with user name and password (SASL PLAIN).
+        consumer_timeout: seconds that a delivery may stay unsettled.
+        management: where the management HTTP API is to be; None: nowhere.
+    """
+
+    passwords: bool = False
+    consumer_timeout: float = CONSUMER_TIMEOUT
+    management: Management | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,78 +72,119 @@ class NodeSettings:
         certificate: the host certificate.
         key: its key; the broker's user must be able to read it.
         authorities: a bundle of CA certificates and nothing else: Erlang takes any certificate in it as an anchor.
-        revocations: a grid CA directory whose ``<hash>.r0`` files are asked for each certificate; a CA without a CRL
-            refuses. None asks nothing.
+        revocations: a grid CA directory whose ``<hash>.r0`` files are asked for each certificate.
         definitions: the file that is loaded at each start.
-        passwords: whether servers may log in with user name and password (SASL PLAIN).
-        consumer_timeout: seconds that a delivery may stay unsettled.
+        crl: what to do where a CA has no CRL there.
+        limited: whether limited proxies may log in.
+        max_proxies: how many proxies may follow each other in a chain.
+        plugin_options: further Erlang terms for the plugin's ``verify_fun``.
+        prometheus: the port on loopback where metrics are offered; None: nowhere.
     """
 
     listeners: tuple[HostPort, ...]
     certificate: Path
     key: Path
     authorities: Path
-    revocations: Path | None
+    revocations: Path
     definitions: Path
-    passwords: bool = False
-    consumer_timeout: float = CONSUMER_TIMEOUT
+    crl: CrlCheck = CrlCheck.REQUIRE
+    limited: Limited = Limited.ALLOW
+    max_proxies: int = MAX_PROXIES
+    plugin_options: tuple[str, ...] = ()
+    prometheus: int | None = None
 
 
-def consumer_timeout(model: MessagingModel) -> float:
-    """The longest ConsumerTimeout of the queues: before RabbitMQ 3.12 there is one for the whole node."""
-    return max([CONSUMER_TIMEOUT, *(q.consumer_timeout for q in model.queues if q.consumer_timeout is not None)])
-
-
-def rabbitmq_conf(settings: NodeSettings) -> str:
+def rabbitmq_conf(settings: NodeSettings, demands: Demands) -> str:
     """The text of ``rabbitmq.conf``."""
-    mechanisms = ["EXTERNAL", *(["PLAIN"] if settings.passwords else [])]
+    mechanisms = ["EXTERNAL", *(["PLAIN"] if demands.passwords else [])]
     lines = [
         "## Written by dirac-mq from the Configuration Service; changes made here are lost.",
         "listeners.tcp = none",
         *(f"listeners.ssl.{i} = {address}" for i, address in enumerate(settings.listeners, start=1)),
         *(f"auth_mechanisms.{i} = {mechanism}" for i, mechanism in enumerate(mechanisms, start=1)),
+        "loopback_users.guest = true",
         "",
         "## A herd of pilots connects at once: RabbitMQ's own values are 128 and 5 to 10 seconds.",
         "tcp_listen_options.backlog = 4096",
         "handshake_timeout = 60000",
         "ssl_handshake_timeout = 60000",
         "channel_max = 16",
+        f"connection_max = {CONNECTION_MAX}",
         "",
-        f"consumer_timeout = {round(settings.consumer_timeout * 1000)}",
+        f"consumer_timeout = {round(demands.consumer_timeout * 1000)}",
         f"load_definitions = {settings.definitions}",
         "log.console = false",
         "log.file.level = info",
+        *_management(settings, demands.management),
+        *_prometheus(settings.prometheus),
     ]
     return "\n".join(lines) + "\n"
 
 
 def advanced_config(settings: NodeSettings) -> str:
     """The text of ``advanced.config``."""
+    verify = ", ".join(
+        (f"{{max_proxies, {settings.max_proxies}}}", f"{{limited, {settings.limited}}}", *settings.plugin_options)
+    )
     options = [
         "{versions, ['tlsv1.3', 'tlsv1.2']}",
         "{verify, verify_peer}",
         "{fail_if_no_peer_cert, true}",
         # An end entity, up to ten proxies and the sub-CAs above it; Erlang's own depth would refuse the chain before
         # the plugin sees it.
-        "{depth, 20}",
+        f"{{depth, {settings.max_proxies + 10}}}",
         f"{{cacertfile, {_string(settings.authorities)}}}",
         f"{{certfile, {_string(settings.certificate)}}}",
         f"{{keyfile, {_string(settings.key)}}}",
-        "{verify_fun, {rabbit_grid_proxy, verify, []}}",
+        f"{{verify_fun, {{rabbit_grid_proxy, verify, [{verify}]}}}}",
         # A resumed TLS 1.2 session would not be verified again.
         "{reuse_sessions, false}",
+        *_revocation(settings),
     ]
-    if settings.revocations is not None:
-        directory = _string(settings.revocations)
-        options.append("{crl_check, true}")
-        options.append(f"{{crl_cache, {{ssl_crl_hash_dir, {{internal, [{{dir, {directory}}}]}}}}}}")
     body = ",\n     ".join(options)
     return f"[{{rabbit, [\n    {{ssl_options, [\n     {body}\n    ]}}\n]}}].\n"
 
 
-def enabled_plugins() -> str:
+def enabled_plugins(settings: NodeSettings, demands: Demands) -> str:
     """The text of ``enabled_plugins``; ``rabbitmq_auth_mechanism_ssl`` must not stand beside ours."""
-    return f"[{PLUGIN}].\n"
+    plugins = [PLUGIN]
+    if demands.management is not None:
+        plugins.append("rabbitmq_management")
+    if settings.prometheus is not None:
+        plugins.append("rabbitmq_prometheus")
+    return f"[{','.join(plugins)}].\n"
+
+
+def _revocation(settings: NodeSettings) -> Iterator[str]:
+    if settings.crl is CrlCheck.OFF:
+        return
+    yield f"{{crl_check, {'true' if settings.crl is CrlCheck.REQUIRE else 'best_effort'}}}"
+    yield f"{{crl_cache, {{ssl_crl_hash_dir, {{internal, [{{dir, {_string(settings.revocations)}}}]}}}}}}"
+
+
+def _management(settings: NodeSettings, management: Management | None) -> Iterator[str]:
+    """Over TLS the HTTP API asks for a password, which is all that it knows (rabbitmq-server issue 2614)."""
+    if management is None:
+        return
+    kind = "ssl" if management.tls else "tcp"
+    yield ""
+    yield f"management.{kind}.port = {management.port}"
+    if management.loopback:
+        yield f"management.{kind}.ip = {LOOPBACK}"
+    if management.tls:
+        yield f"management.ssl.cacertfile = {settings.authorities}"
+        yield f"management.ssl.certfile = {settings.certificate}"
+        yield f"management.ssl.keyfile = {settings.key}"
+        yield "management.ssl.versions.1 = tlsv1.3"
+        yield "management.ssl.versions.2 = tlsv1.2"
+
+
+def _prometheus(port: int | None) -> Iterator[str]:
+    """Metrics name every queue and need no login, so they are offered to this machine only."""
+    if port is not None:
+        yield ""
+        yield f"prometheus.tcp.ip = {LOOPBACK}"
+        yield f"prometheus.tcp.port = {port}"
 
 
 def _string(path: Path) -> str:

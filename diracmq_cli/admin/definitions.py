@@ -14,11 +14,20 @@ from diracmq_cli.admin.topology import Topology
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A broker user. Without a ``password_hash`` nobody can log in by PLAIN: the certificate is the only way."""
+    """A broker user. Without a ``password_hash`` nobody can log in by PLAIN: the certificate is the only way.
+
+    ``max_connections`` is how many connections the user may have open at once, on the whole cluster; None: any number.
+    """
 
     name: str
     password_hash: str = ""
     tags: tuple[str, ...] = ()
+    max_connections: int | None = None
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """RabbitMQ's user limits."""
+        return {} if self.max_connections is None else {"max-connections": self.max_connections}
 
 
 def hash_password(password: str, salt: bytes) -> str:
@@ -36,6 +45,7 @@ def definitions(topology: Topology, users: Sequence[User] = (), grants: Sequence
                 "password_hash": user.password_hash,
                 "hashing_algorithm": "rabbit_password_hashing_sha256",
                 "tags": ",".join(user.tags),
+                "limits": user.limits,
             }
             for user in users
         ],

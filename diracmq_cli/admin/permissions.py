@@ -1,8 +1,9 @@
-"""Who may do what on a broker: Publishers, Consumers and Watchers of the CS as RabbitMQ's three regular expressions.
+"""Who may do what on a broker: the rights of the CS as RabbitMQ's three regular expressions.
 
 Publishers write the queue's exchange and nothing else; consumers read the queue; watchers own private ``amq.gen-*``
-queues and read the tap (a stream's watchers read the stream). Nobody is granted the default exchange
-(``amq.default``), through which every queue can be reached.
+queues and read the tap (a stream's watchers read the stream). Operators take and watch, for they look after what
+waits; movers write the exchange, for they put back what others had sent (AMQP knows no more of either). Nobody is
+granted the default exchange (``amq.default``), through which every queue can be reached.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ MAX_LOGIN = 255
 NOTHING = "^$"
 EVERYTHING = ".*"
 _TAIL_QUEUES = r"amq\.gen-.*"
-_SERVER_LOGIN = re.compile(r"[a-z0-9_-]+")
+SERVER_LOGIN = re.compile(r"[a-z0-9_-]+")
+"""User names of servers: none of them can look like a DN."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +54,11 @@ def grants(model: MessagingModel, registry: Registry) -> tuple[Grant, ...]:
     rights: dict[tuple[str, str], _Rights] = defaultdict(_Rights)
     for spec in model.queues:
         vhost = spec.service.vhost
-        for user in users(spec.publishers, registry, spec.source):
+        for user in _everybody(registry, spec.source, spec.publishers, spec.movers):
             rights[vhost, user].write.add(spec.exchange)
-        for user in users(spec.consumers, registry, spec.source):
+        for user in _everybody(registry, spec.source, spec.consumers, spec.operators):
             rights[vhost, user].read.add(spec.name)
-        for user in users(spec.watchers, registry, spec.source):
+        for user in _everybody(registry, spec.source, spec.watchers, spec.operators):
             _watch(rights[vhost, user], spec)
     for exchange in model.exchanges:
         for user in users(exchange.publishers, registry, exchange.source):
@@ -72,17 +74,23 @@ def users(principals: Principals, registry: Registry, source: Source) -> tuple[s
     """The logins of ``principals``: DNs, the DNs of groups' members, servers' user names; sorted, each once.
 
     Raises:
-        ConfigError: one of them cannot be a login.
+        ConfigError: one of them cannot be a login, or a member's DN cannot be read.
     """
+    for refusal in (error for group in principals.groups for error in registry.refusals(group)):
+        raise refusal
     found = set(principals.dns) | set(principals.users)
     found.update(dn for group in principals.groups for dn in registry.members(group))
     for login in found:
         if len(login.encode()) > MAX_LOGIN:
             raise ConfigError(f"{source}: {login} is longer than {MAX_LOGIN} octets and cannot be a broker user")
     for login in principals.users:
-        if not _SERVER_LOGIN.fullmatch(login):
+        if not SERVER_LOGIN.fullmatch(login):
             raise ConfigError(f"{source}: {login!r} is no user name for a server: a to z, 0 to 9, _ and - only")
     return tuple(sorted(found))
+
+
+def _everybody(registry: Registry, source: Source, *named: Principals) -> set[str]:
+    return {user for principals in named for user in users(principals, registry, source)}
 
 
 def exactly(names: Iterable[str], *patterns: str) -> str:

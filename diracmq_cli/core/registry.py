@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from diracmq_cli.errors import ConfigError
 
-
 PILOT_PROPERTIES = frozenset({"GenericPilot", "Pilot"})
 """What DIRAC lets groups of pilots do (``DIRAC.Core.Security.Properties``; Pilot up to v8)."""
 

@@ -159,8 +159,8 @@ def _start(layout: Layout, state: State, say: Say) -> State:
         say(f"already running on {LOOPBACK}:{state.ports.amqps} in {layout.directory}")
         return state
     state = _on_free_ports(layout, state, say)
-    setup = read_setup(layout)
-    prepare(node, state, setup)
+    plan = read_setup(layout)
+    prepare(node, state, plan)
     say(f"starting {installation} on {LOOPBACK}:{state.ports.amqps}")
     begun = time.monotonic()
     if state.epmd is None or not state.epmd.alive:
@@ -170,7 +170,7 @@ def _start(layout: Layout, state: State, say: Say) -> State:
     write_state(layout, state)
     try:
         wait_for_broker(node, state)
-        load_definitions(node, state, setup.definitions)
+        load_definitions(node, state, plan.definitions(with_users=True))
     except BaseException:
         _stop(layout, state)
         raise

@@ -6,10 +6,19 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
-from support.specs import SERVICE, queue
+import pytest
 
-from diracmq_cli.admin.conffiles import NodeSettings, advanced_config, consumer_timeout, rabbitmq_conf
-from diracmq_cli.core.model import HostPort, MessagingModel
+from diracmq_cli.admin.conffiles import (
+    CrlCheck,
+    Demands,
+    Limited,
+    Management,
+    NodeSettings,
+    advanced_config,
+    enabled_plugins,
+    rabbitmq_conf,
+)
+from diracmq_cli.core.model import HostPort
 
 SETTINGS = NodeSettings(
     listeners=(HostPort("127.0.0.1", 5671), HostPort("::1", 5671)),
@@ -21,30 +30,64 @@ SETTINGS = NodeSettings(
 )
 
 
+def consulted(text: str, tmp_path: Path, expression: str) -> str:
+    """What Erlang makes of ``expression`` over the ssl_options ``O`` of an advanced.config."""
+    file = tmp_path / "advanced.config"
+    file.write_text(text)
+    program = f'{{ok, [[{{rabbit, [{{ssl_options, O}}]}}]]}} = file:consult("{file}"), {expression}, halt().'
+    done = subprocess.run(["erl", "-noshell", "-eval", program], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
 def test_no_plain_listener_and_no_password_unless_asked():
     """TLS only; PLAIN is offered only where a server logs in with a password."""
-    text = rabbitmq_conf(SETTINGS)
+    text = rabbitmq_conf(SETTINGS, Demands())
     assert "listeners.tcp = none" in text
     assert "listeners.ssl.1 = 127.0.0.1:5671" in text
     assert "listeners.ssl.2 = [::1]:5671" in text
     assert "PLAIN" not in text
-    assert "auth_mechanisms.2 = PLAIN" in rabbitmq_conf(replace(SETTINGS, passwords=True))
+    assert "auth_mechanisms.2 = PLAIN" in rabbitmq_conf(SETTINGS, Demands(passwords=True))
 
 
 def test_the_advanced_file_is_an_erlang_term(tmp_path):
     """Erlang reads it, whatever the paths hold."""
-    file = tmp_path / "advanced.config"
-    file.write_text(advanced_config(SETTINGS))
-    program = (
-        f'{{ok, [[{{rabbit, [{{ssl_options, O}}]}}]]}} = file:consult("{file}"), '
-        "{_, {internal, [{dir, D}]}} = proplists:get_value(crl_cache, O), io:put_chars(D), halt()."
+    text = advanced_config(SETTINGS)
+    expression = "{_, {internal, [{dir, D}]}} = proplists:get_value(crl_cache, O), io:put_chars(D)"
+    assert consulted(text, tmp_path, expression) == '/odd "name"\\here'
+
+
+def test_what_the_plugin_is_told(tmp_path):
+    """The options of verify_fun: how many proxies, limited ones or not, and what others add; depth fits the proxies."""
+    settings = replace(SETTINGS, limited=Limited.REJECT, max_proxies=3, plugin_options=("{crl, 'if-present'}",))
+    expression = 'io:format("~w ~w", [element(3, proplists:get_value(verify_fun, O)), proplists:get_value(depth, O)])'
+    shown = consulted(advanced_config(settings), tmp_path, expression)
+    assert shown == "[{max_proxies,3},{limited,reject},{crl,'if-present'}] 13"
+
+
+@pytest.mark.parametrize(
+    ("check", "term"),
+    [(CrlCheck.REQUIRE, "{crl_check, true}"), (CrlCheck.IF_PRESENT, "{crl_check, best_effort}"), (CrlCheck.OFF, None)],
+)
+def test_revocation(check, term):
+    """A missing CRL refuses, or is passed over, or no CRL is asked for."""
+    text = advanced_config(replace(SETTINGS, crl=check))
+    assert ("crl_check" in text) == ("crl_cache" in text) == (term is not None)
+    assert term is None or term in text
+
+
+def test_management_and_metrics_only_where_asked():
+    """Without a ManagementURL there is no HTTP API; metrics are for this machine alone."""
+    assert "management" not in rabbitmq_conf(SETTINGS, Demands())
+    assert enabled_plugins(SETTINGS, Demands()) == "[rabbitmq_grid_proxy].\n"
+    settings, demands = (
+        replace(SETTINGS, prometheus=15692),
+        Demands(management=Management(port=15671, tls=True, loopback=False)),
     )
-    done = subprocess.run(["erl", "-noshell", "-eval", program], capture_output=True, text=True, timeout=30)
-    assert (done.returncode, done.stdout) == (0, '/odd "name"\\here')
-
-
-def test_the_longest_consumer_timeout_holds_for_the_node():
-    """One queue's work may take a day; before RabbitMQ 3.12 the timeout is the node's."""
-    assert consumer_timeout(MessagingModel(services=(SERVICE,))) == 1800
-    queues = (queue("a", consumer_timeout=86400.0), queue("b", consumer_timeout=60.0))
-    assert consumer_timeout(MessagingModel(queues=queues, services=(SERVICE,))) == 86400
+    assert enabled_plugins(settings, demands) == "[rabbitmq_grid_proxy,rabbitmq_management,rabbitmq_prometheus].\n"
+    text = rabbitmq_conf(settings, demands)
+    assert "management.ssl.port = 15671" in text
+    assert "management.tcp" not in text
+    assert "prometheus.tcp.ip = 127.0.0.1" in text
+    local = rabbitmq_conf(SETTINGS, Demands(management=Management(port=15672, tls=False, loopback=True)))
+    assert "management.tcp.ip = 127.0.0.1" in local
