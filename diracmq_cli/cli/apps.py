@@ -18,12 +18,13 @@ _PACKAGE = "diracmq_cli.cli"
 
 def suite() -> typer.Typer:
     """``dirac-mq``: the verbs as subcommands."""
-    from diracmq_cli.cli import broker, devbroker, top
+    from diracmq_cli.cli import broker, devbroker, spool, top
 
     app = new_app(no_args_is_help=True)
     app.callback(help=help_text(top.HELP, top.EXAMPLES), epilog=top.EPILOG)(top.suite)
     for verb in VERBS:
         add_verb(app, _PACKAGE, verb)
+    app.add_typer(spool.app, name="spool", help=top.SPOOL, short_help=short_help(top.SPOOL))
     app.add_typer(broker.app, name="broker", help=top.BROKER, short_help=short_help(top.BROKER))
     app.add_typer(devbroker.app, name="devbroker", short_help=top.DEVBROKER)
     return app

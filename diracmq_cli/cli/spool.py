@@ -7,22 +7,13 @@ from typing import Annotated
 
 import typer
 
+from diracmq_cli.cli.assembly import CONTEXT, new_app
 from diracmq_cli.cli.exits import running
-from diracmq_cli.cli.flags import Connection, Talk, grouped
+from diracmq_cli.cli.flags import Connection, Talk, duration, grouped
 from diracmq_cli.cli.helptext import help_text, short_help
-from diracmq_cli.core.quantity import parse_duration
 from diracmq_cli.errors import UsageError
 
-CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-
-app = typer.Typer(
-    name="spool",
-    help="Messages that send --spool has kept on disk because the broker could not be reached.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    context_settings=CONTEXT,
-    add_completion=False,
-)
+app = new_app(no_args_is_help=True)
 
 FLUSH = """\
 Send what waits, in order, with the ids and stamps that it has.
@@ -94,7 +85,7 @@ def flush(
     ttl: Annotated[
         float | None,
         typer.Option(
-            "--spool-ttl", parser=parse_duration, metavar="DURATION", help="Give up what was stamped longer ago."
+            "--spool-ttl", parser=duration, metavar="DURATION", help="Give up what was stamped longer ago."
         ),
     ] = None,
     connection: Connection,
@@ -105,7 +96,9 @@ def flush(
         from diracmq_cli.cli.settings import setup_of
         from diracmq_cli.wiring.flushing import FlushOptions, run_flush
 
-        run_flush(setup_of(connection), FlushOptions(directory=spool, timeout=connection.timeout, ttl=ttl), console)
+        run_flush(
+            setup_of(connection, console), FlushOptions(directory=spool, timeout=connection.timeout, ttl=ttl), console
+        )
 
 
 @app.command(help=help_text(RM, RM_EXAMPLES), short_help=short_help(RM), context_settings=CONTEXT)

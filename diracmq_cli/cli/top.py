@@ -19,6 +19,8 @@ dirac-mq consume demo.jobs -n 1
 
 EPILOG = """Each of the first five is a command of its own too, such as dirac-mq-send."""
 
+SPOOL = """Messages that send --spool keeps on disk while no broker takes them: see, send or drop them."""
+
 BROKER = """A secure RabbitMQ from the Configuration Service: set it up, see what differs, set it right."""
 
 DEVBROKER = "A private RabbitMQ for trying and testing"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from diracmq_cli.core.model import BrokerService
 from diracmq_cli.core.ports import Publisher
 from diracmq_cli.core.spool import Label, Owner, entries
-from diracmq_cli.errors import MQError, Partial, TemporaryFailure, UsageError
+from diracmq_cli.errors import MQError, Partial, TemporaryFailure, UnknownDestination, UsageError
 from diracmq_cli.operations.drain import DrainSummary
 from diracmq_cli.operations.flush import Flush, FlushLimits
 from diracmq_cli.output.spooled import problem
@@ -77,13 +77,13 @@ class _Flushing:
         if broker is not None and not isinstance(parse_broker(broker), str):
             label = next(label for label in waiting if label.owner.service == name)
             return self._setup.target(label.destination).service
-        found = next((service for service in self._setup.model.services if service.name == name), None)
-        if found is None:
-            raise Partial(f"the configuration has no service {name}", hint="name its broker with --broker URL")
-        return found
+        try:
+            return self._setup.service(name)
+        except UnknownDestination as error:
+            raise Partial(str(error), hint="name its broker with --broker URL") from error
 
     def _flush(self, name: str, service: BrokerService) -> None:
-        owner = Owner(service.user or self._setup.identity.dn, name)
+        owner = Owner(self._setup.login_name(service) or self._setup.identity.dn, name)
         self._owners.add(owner)
         wake_fd = self._console.stop.wake_fd
 

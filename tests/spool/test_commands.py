@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from pathlib import Path
 
 import pexpect
 import pytest
-from support.broker import Broker
+from support.broker import SCRIPTS, Broker
 from support.commands import rows
 from support.spool import JANE, JOHN, command, files, forked, ids, label, line, lines, open_spool, waiting
 
@@ -137,9 +136,8 @@ def test_rm_asks_and_off_a_terminal_refuses(devbroker: Broker, path: Path) -> No
     assert (done.status, done.stdout) == (2, "")
     assert "say --yes" in done.stderr
     for answer, left in (("n", 3), ("y", 0)):
-        program = "from diracmq_cli.cli.spool import app; app()"
         environment = devbroker.env(DIRAC_MQ_SPOOL=str(path))
-        child = pexpect.spawn(sys.executable, ["-c", program, "rm", "--all"], env=environment, timeout=20)
+        child = pexpect.spawn(str(SCRIPTS / "dirac-mq"), ["spool", "rm", "--all"], env=environment, timeout=20)
         child.expect("give up 3 entries")
         child.sendline(answer)
         child.expect(pexpect.EOF)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from support.adapter import closed_port
-from support.broker import Broker
+from support.broker import SCRIPTS, Broker
 from support.commands import rows, take
 from support.queues import QueueFactory
 from support.spool import arrived, command, gaps, ids, label, line, lines, open_spool, waiting
@@ -244,11 +243,9 @@ def test_sigterm_ends_it_cleanly(devbroker: Broker, make_queue: QueueFactory, ja
 
 
 def _start_flush(broker: Broker, path: Path) -> subprocess.Popen[bytes]:
-    program = "from diracmq_cli.cli.spool import app; app(prog_name='dirac-mq spool')"
     environment = broker.env(DIRAC_MQ_SPOOL=str(path))
-    return subprocess.Popen(
-        [sys.executable, "-c", program, "flush", "-q"], env=environment, cwd=broker.home, stdout=subprocess.DEVNULL
-    )
+    argv = [str(SCRIPTS / "dirac-mq"), "spool", "flush", "-q"]
+    return subprocess.Popen(argv, env=environment, cwd=broker.home, stdout=subprocess.DEVNULL)
 
 
 def _wait_for_some(broker: Broker, queue: str) -> None:

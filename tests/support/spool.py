@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import signal
-import sys
 import tempfile
 import time
 import traceback
@@ -145,8 +144,7 @@ def last_report(fd: int) -> int:
 
 def command(broker: Broker, path: Path, *arguments: str, **options: Any) -> Completed:
     """Run ``dirac-mq spool`` on a spool."""
-    program = "from diracmq_cli.cli.spool import app; app(prog_name='dirac-mq spool')"
-    return broker.command([sys.executable, "-c", program, *arguments], DIRAC_MQ_SPOOL=str(path), **options)
+    return broker.command(["dirac-mq", "spool", *arguments], DIRAC_MQ_SPOOL=str(path), **options)
 
 
 def arrived(broker: Broker, queue: str) -> list[str]:
