@@ -9,14 +9,25 @@ the CS names for the queue are believed.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from diracmq_cli.core.model import MessagingModel, OriginLevel, QueueSpec
+from diracmq_cli.core.message import Message
+from diracmq_cli.core.model import MessagingModel, OriginLevel, Principals, QueueSpec
 from diracmq_cli.core.registry import Registry
 from diracmq_cli.core.values import FieldValue, OpaqueString, Table, Text
 from diracmq_cli.errors import ConfigError
 
 MOVED_HEADER = "dirac-moved"
+
+_BROKERS_NOTES = (
+    "x-death",
+    "x-first-death-",
+    "x-last-death-",
+    "x-delivery-count",
+    "x-acquired-count",
+    "x-stream-offset",
+)
+"""Beginnings of headers that RabbitMQ writes (3.10 to 4.3). Other ``x-*`` headers may be the sender's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +67,31 @@ def _is_text(value: FieldValue) -> bool:
     return value is None or isinstance(value, (str, OpaqueString))
 
 
+def as_moved(message: Message, move: Move, routing_key: Text) -> Message:
+    """The message as ``move.by`` publishes it again: what its sender wrote stays as it is, ids and stamp and all.
+
+    What brokers noted on the way goes: RabbitMQ takes an ``x-death`` that is published for its own, counts on, and
+    drops a message that seems to go round in circles. A time to live that dead-lettering took off is not put back.
+    """
+    headers = {name: value for name, value in message.headers.items() if not name.startswith(_BROKERS_NOTES)}
+    return replace(
+        message,
+        properties=replace(message.properties, user_id=move.by),
+        headers={**headers, MOVED_HEADER: move.header()},
+        routing_key=routing_key,
+    )
+
+
+def logins(principals: Principals, registry: Callable[[], Registry]) -> frozenset[str]:
+    """Everybody whom ``principals`` means, as the broker knows them; ``registry`` is asked only about groups.
+
+    Raises:
+        ConfigError: the registry does not know a group.
+    """
+    members = (dn for group in principals.groups for dn in registry().members(group))
+    return frozenset((*principals.dns, *principals.users, *members))
+
+
 @dataclass(frozen=True, slots=True)
 class Movers:
     """Who may say what a message was before it was moved, queue by queue.
@@ -81,9 +117,7 @@ class Movers:
         spec = self.queues.get(queue)
         if spec is None:
             return frozenset()
-        movers = spec.movers
-        members = (dn for group in movers.groups for dn in self.registry().members(group))
-        return frozenset((*movers.dns, *movers.users, *members))
+        return logins(spec.movers, self.registry)
 
     def doubt(self, move: Move, login: Text | None, queue: str) -> str | None:
         """Why a move into ``queue`` that ``login`` made is not to be believed, or None.

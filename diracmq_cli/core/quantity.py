@@ -1,4 +1,4 @@
-"""Durations and sizes as people write them: ``300ms 5s 2m 1h 3d``, ``64k 10M 2G``."""
+"""Durations, rates and sizes as people write them: ``300ms 5s 2m 1h 3d``, ``50/s``, ``64k 10M 2G``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 
 _DURATION = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?)\s*(ms|s|m|h|d)?")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
+_RATE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?)\s*(?:/\s*(s|m|h|d))?")
 _SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?)\s*([kKmMgGtT])?(?:[iI]?[bB])?")
 _FACTOR = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
 
@@ -34,6 +35,18 @@ def format_duration(seconds: float) -> str:
         if count:
             parts.append(f"{count}{unit}")
     return " ".join(parts[:2]) or "0s"
+
+
+def parse_rate(text: str) -> float:
+    """Times per second in ``text``: ``50/s``, ``10/m``, ``1/h``; a bare number is per second.
+
+    Raises:
+        ValueError: not a rate; the message says what one looks like.
+    """
+    match = _RATE.fullmatch(text.strip())
+    if match is None or float(match[1]) == 0:
+        raise ValueError(f"{text!r} is not a rate such as 50/s, 10/m or 1/h")
+    return float(match[1]) / _SECONDS[match[2]]
 
 
 def parse_size(text: str) -> int:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from json import dumps
 
 from diracmq_cli.core.model import QueueState
-from diracmq_cli.output.cells import INDENT, Span, cells, fold, paint
+from diracmq_cli.output.cells import Span
+from diracmq_cli.output.columns import write_table
 from diracmq_cli.output.escape import visible
 from diracmq_cli.output.label import ABSENT
 from diracmq_cli.output.terminal import Look
@@ -14,8 +15,6 @@ from diracmq_cli.output.writer import Writer
 
 COLUMNS = ("queue", "service", "type", "ready", "consumers", "problem")
 _NUMBERS = ("ready", "consumers")
-_GAP = "  "
-_HEADING_STYLE = "1"
 _PROBLEM_STYLE = "31"
 
 
@@ -55,33 +54,8 @@ def print_queues(states: Sequence[QueueState], writer: Writer, look: Look, *, js
         OutputError, BrokenPipeError: as ``Writer.flush``.
     """
     if json:
-        lines = [queue_json(state) for state in states]
+        for state in states:
+            writer.write(look.encode(queue_json(state) + "\n"))
+        writer.flush()
     else:
-        table = [[Span(name.upper(), _HEADING_STYLE) for name in COLUMNS], *map(_row, states)]
-        lines = _aligned(table, look) if look.is_terminal else _separated(table, look)
-    for line in lines:
-        writer.write(look.encode(line + "\n"))
-    writer.flush()
-
-
-def _separated(table: list[list[Span]], look: Look) -> list[str]:
-    return ["\t".join([paint(span, look.color) for span in row]) for row in table]
-
-
-def _aligned(table: list[list[Span]], look: Look) -> list[str]:
-    table = [[Span(look.carried(span.text), span.style) for span in row] for row in table]
-    widths = [max(cells(span.text, look.ambiguous) for span in column) for column in zip(*table, strict=True)]
-    left = sum(widths[:-1]) + len(_GAP) * (len(widths) - 1)
-    lines: list[str] = []
-    for *columns, last in table:
-        line: list[Span] = []
-        for name, span, width in zip(COLUMNS, columns, widths, strict=False):
-            space = Span(" " * (width - cells(span.text, look.ambiguous)))
-            line += [space, span, Span(_GAP)] if name in _NUMBERS else [span, space, Span(_GAP)]
-        if left + cells(last.text, look.ambiguous) <= look.width:
-            rows = [[*line, last]]
-        else:
-            rows = [*fold(line[:-1], look.width, look.ambiguous)]
-            rows += fold([last], look.width, look.ambiguous, " " * INDENT)
-        lines += ["".join([paint(span, look.color) for span in row]) for row in rows]
-    return lines
+        write_table(COLUMNS, [_row(state) for state in states], writer, look, numbers=_NUMBERS)
