@@ -16,6 +16,8 @@ from diracmq_cli.devbroker.roles import Role
 from diracmq_cli.errors import ExitStatus
 
 PROGRAM = "dirac-mq devbroker"
+MOST_NODES = 7
+"""150 MB each; more shows nothing that a few do not."""
 
 app = typer.Typer(
     name="devbroker",
@@ -36,14 +38,31 @@ Directory = Annotated[
     ),
 ]
 
+NodeNumber = Annotated[
+    int | None,
+    typer.Option("--node", metavar="K", min=1, help="Only the K-th node, as status counts them.", show_default=False),
+]
+
 
 @app.command()
 @exits(PROGRAM)
-def up(directory: Directory = None) -> None:
+def up(
+    directory: Directory = None,
+    nodes: Annotated[
+        int | None,
+        typer.Option(
+            "--nodes",
+            min=1,
+            max=MOST_NODES,
+            help="Make it a cluster of so many nodes; quorum queues then have a member on three of them.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
     """Make a devbroker unless it is there, and start it."""
     from diracmq_cli import devbroker
 
-    devbroker.up(directory, _say)
+    devbroker.up(directory, _say, nodes=nodes)
     _say(f'next: eval "$(dirac-mq devbroker env{_same(directory)})"')
     _say(f"end it with: dirac-mq devbroker down{_same(directory)}")
 
@@ -69,50 +88,56 @@ def env(
 @exits(PROGRAM)
 def status(
     directory: Directory = None,
-    as_json: Annotated[bool, typer.Option("-j", "--json", help="One JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("-j", "--json", help="One JSON object a node.")] = False,
 ) -> ExitStatus:
-    """Say whether it runs, and on which ports.
+    """Say whether each node runs, and on which ports.
 
-    Exits 3 if it does not run.
+    Exits 3 if none runs, 4 if only some do.
     """
     from diracmq_cli import devbroker
 
     state = devbroker.status(directory)
-    row = {
-        "running": state.running,
-        "pid": state.pid,
-        "ports": asdict(state.ports),
-        "dir": str(state.directory),
-        "node": state.node,
-    }
-    if as_json:
-        sys.stdout.write(json.dumps(row) + "\n")
-    else:
-        row["ports"] = " ".join(f"{name}={port}" for name, port in asdict(state.ports).items())
-        row |= {"running": "yes" if state.running else "no", "pid": state.pid or "-"}
-        sys.stdout.write("".join(f"{name:<8} {value}\n" for name, value in row.items()))
-    return ExitStatus.OK if state.running else ExitStatus.NOTHING
+    blocks = []
+    for number, node in enumerate(state.nodes, start=1):
+        row = {
+            "number": number,
+            "running": node.running,
+            "pid": node.pid,
+            "ports": asdict(node.ports),
+            "dir": str(state.directory),
+            "node": node.node,
+        }
+        if as_json:
+            blocks.append(json.dumps(row) + "\n")
+        else:
+            row["ports"] = " ".join(f"{name}={port}" for name, port in asdict(node.ports).items())
+            row |= {"running": "yes" if node.running else "no", "pid": node.pid or "-"}
+            blocks.append("".join(f"{name:<8} {value}\n" for name, value in row.items()))
+    sys.stdout.write(("" if as_json else "\n").join(blocks))
+    if state.running:
+        return ExitStatus.OK
+    return ExitStatus.PARTIAL if any(node.running for node in state.nodes) else ExitStatus.NOTHING
 
 
 @app.command()
 @exits(PROGRAM)
-def kill(directory: Directory = None) -> None:
-    """Kill the broker as a power cut would (SIGKILL)."""
+def kill(directory: Directory = None, node: NodeNumber = None) -> None:
+    """Kill the broker, or one node of it, as a power cut would (SIGKILL)."""
     from diracmq_cli import devbroker
 
-    devbroker.kill(directory, _say)
+    devbroker.kill(directory, _say, node=node)
 
 
 @app.command()
 @exits(PROGRAM)
-def start(directory: Directory = None) -> None:
-    """Start it again; its queues hold what they held.
+def start(directory: Directory = None, node: NodeNumber = None) -> None:
+    """Start it again, or one node of it; its queues hold what they held.
 
     Queues and rights that were added to DIR/dirac.cfg are then there too.
     """
     from diracmq_cli import devbroker
 
-    devbroker.start(directory, _say)
+    devbroker.start(directory, _say, node=node)
 
 
 @app.command()

@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from diracmq_cli.devbroker.environment import environment
     from diracmq_cli.devbroker.layout import Layout, default_directory
     from diracmq_cli.devbroker.lifecycle import down, kill, start, status, up
-    from diracmq_cli.devbroker.state import Ports, State
+    from diracmq_cli.devbroker.ports import Ports
+    from diracmq_cli.devbroker.state import NodeState, State
 
 __all__ = [
     "PEOPLE",
     "Layout",
+    "NodeState",
     "Person",
     "Ports",
     "Role",
@@ -35,7 +37,8 @@ _HOMES = {
     "environment": ("environment",),
     "layout": ("Layout", "default_directory"),
     "lifecycle": ("down", "kill", "start", "status", "up"),
-    "state": ("Ports", "State"),
+    "ports": ("Ports",),
+    "state": ("NodeState", "State"),
 }
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Mapping, Sequence
 
 from diracmq_cli.devbroker.roles import PEOPLE, Role
 
 VHOST = "dirac"
 SERVER_LOGIN = "monitor"
+
+_PLACE = re.compile(r"(?m)^\s*(?:Host|Port)\s*=.*$")
+_NUMBER = re.compile(r"(?<=[:=\s])\d+(?=\s*(?:,|$))")
 
 _DIRAC_CFG = """\
 # Written by `dirac-mq devbroker up`. Yours to change: queues, bindings and rights that are added here are there after
@@ -61,7 +65,7 @@ Resources
     dev
     {
       MQType = RabbitMQ
-      Host = localhost
+      Host = @HOST@
       Port = @PORT@
       VHost = @VHOST@
       TLS = yes
@@ -124,7 +128,7 @@ Systems
     {
       ComponentMonitoring
       {
-        Host = localhost
+        Host = @HOST@
         Port = @PORT@
         VHost = @VHOST@
         Publishers = group:dirac_user, group:dirac_pilot
@@ -146,7 +150,7 @@ Resources
     devserver
     {
       MQType = RabbitMQ
-      Host = localhost
+      Host = @HOST@
       Port = @PORT@
       VHost = @VHOST@
       TLS = yes
@@ -168,21 +172,26 @@ Resources
 """
 
 
-def dirac_cfg(port: int) -> str:
-    """The CFG of everybody who uses the devbroker; it holds no secret."""
+def dirac_cfg(ports: Sequence[int]) -> str:
+    """The CFG of everybody who uses the devbroker, whose nodes have these ``ports``; it holds no secret."""
     people = {f"@{role.name}@": PEOPLE[role].dn for role in Role}
-    return _fill(_DIRAC_CFG, people | {"@PORT@": str(port), "@VHOST@": VHOST})
+    return _fill(_DIRAC_CFG, people | _where(ports))
 
 
-def server_cfg(port: int, file: str) -> str:
+def server_cfg(ports: Sequence[int], file: str) -> str:
     """The local CFG of a server, with a new password; ``file`` is where it will be."""
-    values = {"@PORT@": str(port), "@VHOST@": VHOST, "@LOGIN@": SERVER_LOGIN, "@FILE@": file}
-    return _fill(_SERVER_CFG, values | {"@PASSWORD@": secrets.token_urlsafe(18)})
+    values = {"@LOGIN@": SERVER_LOGIN, "@FILE@": file, "@PASSWORD@": secrets.token_urlsafe(18)}
+    return _fill(_SERVER_CFG, values | _where(ports))
 
 
-def with_port(text: str, old: int, new: int) -> str:
-    """The text of a CFG with every ``Port = old`` changed."""
-    return re.sub(rf"(?m)^(\s*Port\s*=\s*){old}(\s*)$", rf"\g<1>{new}\g<2>", text)
+def with_ports(text: str, moved: Mapping[int, int]) -> str:
+    """The text of a CFG with new for old ports, in every ``Port`` and every ``Host``."""
+    return _PLACE.sub(lambda place: _NUMBER.sub(lambda n: str(moved.get(int(n[0]), n[0])), place[0]), text)
+
+
+def _where(ports: Sequence[int]) -> dict[str, str]:
+    hosts = [f"localhost:{port}" for port in ports] if len(ports) > 1 else ["localhost"]
+    return {"@HOST@": ", ".join(hosts), "@PORT@": str(ports[0]), "@VHOST@": VHOST}
 
 
 def _fill(text: str, values: dict[str, str]) -> str:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import base64
 import subprocess
+import time
+from collections.abc import Sequence
 
 from diracmq_cli.admin.installation import find_program
 from diracmq_cli.devbroker.node import Node
-from diracmq_cli.devbroker.state import State
+from diracmq_cli.devbroker.state import NodeState
 from diracmq_cli.errors import ConfigError, MQError
 
 _TIMEOUT = 60.0
+_RUNNING = (
+    "length(case erlang:function_exported(rabbit_nodes, list_running, 0) of "
+    "true -> rabbit_nodes:list_running(); false -> rabbit_nodes:all_running() end)"  # from 3.12 on; before
+)
 _OPENING, _CLOSING = '{ok, "', '"}'
 
 
-def evaluate(node: Node, state: State, expression: str) -> str:
+def evaluate(node: Node, state: NodeState, expression: str) -> str:
     """Evaluate Erlang in the node and return its value as ``io:format("~tp")`` writes it.
 
     Raises:
@@ -43,12 +49,27 @@ def evaluate(node: Node, state: State, expression: str) -> str:
     return base64.b64decode(answer[len(_OPENING) : -len(_CLOSING)]).decode()
 
 
-def load_definitions(node: Node, state: State, text: str) -> None:
+def await_cluster(node: Node, states: Sequence[NodeState]) -> None:
+    """Wait until these nodes run as one cluster.
+
+    Raises:
+        MQError: they do not find each other.
+    """
+    deadline = time.monotonic() + _TIMEOUT
+    while (running := int(evaluate(node, states[0], _RUNNING))) < len(states):
+        if time.monotonic() > deadline:
+            raise MQError(
+                f"only {running} of {len(states)} nodes found each other", hint=f"read {node.log(states[0]).parent}"
+            )
+        time.sleep(0.1)
+
+
+def load_definitions(node: Node, state: NodeState, text: str) -> None:
     """Load a definitions file's text into the running node.
 
-    At boot RabbitMQ 3.10 loads its definitions too, but starts without a word when it could not. Then its tables are
-    flushed to disk: a quorum queue that was declared less than a second before a SIGKILL comes back without a leader
-    otherwise, for Ra keeps the names of its servers in a file that is written with a delay.
+    At boot RabbitMQ 3.10 loads its definitions too, but starts without a word when it could not. Then its tables, and
+    those of the other nodes, are flushed to disk: a quorum queue that was declared less than a second before a SIGKILL
+    comes back without a leader otherwise, for Ra keeps the names of its servers in a file that is written with a delay.
 
     Raises:
         ConfigError: the node refuses them.
@@ -58,7 +79,8 @@ def load_definitions(node: Node, state: State, text: str) -> None:
         node,
         state,
         f'Answer = rabbit_definitions:import_raw(base64:decode("{body}")), '
-        "[catch dets:sync(Table) || Table <- dets:all()], Answer",  # one may close meanwhile
+        "[rpc:call(Node, dets, sync, [Table]) || "  # one may close meanwhile: then the answer is {badrpc, _}
+        "Node <- [node() | nodes()], Table <- rpc:call(Node, dets, all, [])], Answer",
     )
     if not answer.startswith(("ok", "{ok")):
         reason = " ".join(answer.split())[:300]

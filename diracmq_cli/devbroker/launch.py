@@ -15,8 +15,9 @@ from pathlib import Path
 from diracmq_cli.admin.installation import find_program
 from diracmq_cli.devbroker.layout import Layout
 from diracmq_cli.devbroker.node import Node
+from diracmq_cli.devbroker.ports import LOOPBACK
 from diracmq_cli.devbroker.process import Process
-from diracmq_cli.devbroker.state import LOOPBACK, State
+from diracmq_cli.devbroker.state import NodeState
 from diracmq_cli.errors import MQError, TemporaryFailure
 
 START_TIMEOUT = 60.0
@@ -28,7 +29,7 @@ _FILES = 65536
 _ERROR_LINE = re.compile(r"\[error\] <[^>]*>\s*(\S.*)")
 
 
-def start_epmd(node: Node, state: State) -> Process:
+def start_epmd(node: Node, state: NodeState) -> Process:
     """Start an epmd of our own, so that we know which one to end.
 
     Raises:
@@ -49,12 +50,12 @@ def start_epmd(node: Node, state: State) -> Process:
     )
 
 
-def start_broker(node: Node, state: State) -> Process:
+def start_broker(node: Node, state: NodeState) -> Process:
     """Start the node; it answers some seconds later."""
-    return _spawn([str(node.installation.server)], node, state, node.output)
+    return _spawn([str(node.installation.server)], node, state, node.output(state))
 
 
-def wait_for_broker(node: Node, state: State) -> None:
+def wait_for_broker(node: Node, state: NodeState) -> None:
     """Wait until the node answers.
 
     Raises:
@@ -69,7 +70,7 @@ def wait_for_broker(node: Node, state: State) -> None:
         time.sleep(0.1)
 
 
-def answers(layout: Layout, state: State) -> bool:
+def answers(layout: Layout, state: NodeState) -> bool:
     """Whether the node answers the AMQP protocol header over TLS: an open port says little."""
     context = ssl.create_default_context(cafile=layout.ca / "cert.pem")
     context.load_cert_chain(layout.host_certificate, layout.host_key)
@@ -84,7 +85,7 @@ def answers(layout: Layout, state: State) -> bool:
         return False
 
 
-def _spawn(command: list[str], node: Node, state: State, output: Path) -> Process:
+def _spawn(command: list[str], node: Node, state: NodeState, output: Path) -> Process:
     """Start a process in a session of its own, so that it survives the terminal that it was started from."""
     with output.open("wb") as log, _many_files():
         child = subprocess.Popen(
@@ -120,9 +121,9 @@ def _many_files() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def _reason(node: Node, state: State) -> str:
+def _reason(node: Node, state: NodeState) -> str:
     """The first error that the node wrote: what follows are its consequences."""
-    for path in (node.output, node.log(state)):
+    for path in (node.output(state), node.log(state)):
         try:
             match = _ERROR_LINE.search(path.read_text(errors="replace"))
         except OSError:
@@ -132,5 +133,5 @@ def _reason(node: Node, state: State) -> str:
     return "it left no word"
 
 
-def _logs(node: Node, state: State) -> str:
-    return f"read {node.output} and {node.log(state)}"
+def _logs(node: Node, state: NodeState) -> str:
+    return f"read {node.output(state)} and {node.log(state)}"

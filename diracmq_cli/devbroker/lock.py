@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from diracmq_cli.devbroker.layout import Layout
 from diracmq_cli.errors import TemporaryFailure
 
-WAIT = 90.0
-"""Seconds; longer than a start may take."""
+WAIT = 200.0
+"""Seconds; longer than the start of three nodes may take."""
 
 
 @contextmanager

@@ -1,67 +1,88 @@
-"""What a devbroker remembers between commands: its ports, its node's name, its processes."""
+"""What a devbroker remembers between commands: its nodes with their names, ports and processes."""
 
 from __future__ import annotations
 
 import json
-import random
-import socket
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from diracmq_cli.devbroker.files import write_file
 from diracmq_cli.devbroker.layout import Layout
+from diracmq_cli.devbroker.ports import Ports, free_ports, is_free
 from diracmq_cli.devbroker.process import Process
-from diracmq_cli.errors import ConfigError, MQError
-
-LOOPBACK = "127.0.0.1"
-_PORTS = range(20000, 32768)
-"""Below the ports that Linux gives to outgoing connections: one of those could sit on ours while the broker is down."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ports:
-    """The three ports of a devbroker, all on 127.0.0.1: AMQP over TLS, Erlang's distribution, epmd."""
-
-    amqps: int
-    distribution: int
-    epmd: int
+from diracmq_cli.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class State:
-    """A devbroker: where it is, on which ports, and its processes as they were last started."""
+class NodeState:
+    """One node: its Erlang name, its ports, and its process as it was last started."""
 
-    directory: Path
-    ports: Ports
     node: str
+    ports: Ports
     broker: Process | None = None
-    epmd: Process | None = None
 
     @property
     def running(self) -> bool:
-        """Whether the broker's process runs."""
+        """Whether the node's process runs."""
         return self.broker is not None and self.broker.alive
 
     @property
     def pid(self) -> int | None:
-        """The process id of the broker's Erlang machine while it runs."""
+        """The process id of the node's Erlang machine while it runs."""
         return self.broker.pid if self.broker is not None and self.broker.alive else None
 
 
-def new_state(layout: Layout) -> State:
-    """A devbroker with free ports and a name of its own."""
-    ports = Ports(*_free_ports(3))
-    return State(directory=layout.directory, ports=ports, node=f"devbroker-{ports.amqps}@localhost")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """A devbroker: where it is, its nodes (people count them from 1), and the epmd that they share."""
+
+    directory: Path
+    nodes: tuple[NodeState, ...]
+    epmd: Process | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether all nodes run."""
+        return all(node.running for node in self.nodes)
+
+    @property
+    def amqps(self) -> tuple[int, ...]:
+        """Where the nodes offer AMQP over TLS."""
+        return tuple(node.ports.amqps for node in self.nodes)
+
+    def only(self, names: Collection[str]) -> tuple[NodeState, ...]:
+        """The nodes of these names."""
+        return tuple(node for node in self.nodes if node.node in names)
+
+    def with_node(self, node: NodeState) -> State:
+        """The same with this in place of the node of that name."""
+        return replace(self, nodes=tuple(node if other.node == node.node else other for other in self.nodes))
+
+
+def new_state(layout: Layout, count: int) -> State:
+    """A devbroker of ``count`` nodes with free ports and names of their own."""
+    epmd, *free = free_ports(1 + 2 * count)
+    ports = [Ports(amqps, distribution, epmd) for amqps, distribution in zip(free[::2], free[1::2], strict=True)]
+    nodes = tuple(NodeState(node=f"devbroker-{own.amqps}@localhost", ports=own) for own in ports)
+    return State(directory=layout.directory, nodes=nodes)
 
 
 def with_free_ports(state: State) -> State:
-    """The same devbroker on other ports, if one of its own has been taken by somebody else while it was down."""
-    needed = [state.ports.amqps, state.ports.distribution]
-    if state.epmd is None or not state.epmd.alive:
-        needed.append(state.ports.epmd)
-    if all(is_free(port) for port in needed):
-        return state
-    return replace(state, ports=Ports(*_free_ports(3)))
+    """The same devbroker, with other ports for what is down and whose port somebody else has taken meanwhile."""
+    epmd = state.nodes[0].ports.epmd
+    if not (state.epmd is not None and state.epmd.alive) and not is_free(epmd):
+        (epmd,) = free_ports(1)
+    return replace(state, nodes=tuple(_on_free_ports(node, epmd) for node in state.nodes))
+
+
+def _on_free_ports(node: NodeState, epmd: int) -> NodeState:
+    if node.running:
+        return node
+    amqps, distribution = node.ports.amqps, node.ports.distribution
+    if not (is_free(amqps) and is_free(distribution)):
+        amqps, distribution = free_ports(2)
+    return replace(node, ports=Ports(amqps, distribution, epmd))
 
 
 def read_state(layout: Layout) -> State | None:
@@ -72,49 +93,38 @@ def read_state(layout: Layout) -> State | None:
     """
     try:
         document = json.loads(layout.state.read_text())
+        # Until there were clusters, the file was its only node.
+        nodes = document.get("nodes", [document])
         return State(
             directory=layout.directory,
-            ports=Ports(**document["ports"]),
-            node=document["node"],
-            broker=Process(**document["broker"]) if document["broker"] else None,
-            epmd=Process(**document["epmd"]) if document["epmd"] else None,
+            nodes=tuple(
+                NodeState(node=node["node"], ports=Ports(**node["ports"]), broker=_process(node["broker"]))
+                for node in nodes
+            ),
+            epmd=_process(document["epmd"]),
         )
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(
-            f"{layout.state} cannot be read: {error}", hint="dirac-mq devbroker down --purge, then up"
+            f"{layout.state} cannot be read: {error}",
+            hint=f"dirac-mq devbroker down --purge --dir {layout.directory}, then up",
         ) from error
 
 
 def write_state(layout: Layout, state: State) -> None:
     """Keep the state."""
     document = {
-        "ports": asdict(state.ports),
-        "node": state.node,
-        "broker": asdict(state.broker) if state.broker else None,
         "epmd": asdict(state.epmd) if state.epmd else None,
+        "nodes": [asdict(node) for node in state.nodes],
     }
     write_file(layout.state, json.dumps(document, indent=2) + "\n")
 
 
-def is_free(port: int) -> bool:
-    """Whether a server could listen on that port of 127.0.0.1."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((LOOPBACK, port))
-            probe.listen()
-        except OSError:
-            return False
-    return True
+def processes(nodes: Iterable[NodeState]) -> list[Process]:
+    """The processes of those that run."""
+    return [node.broker for node in nodes if node.broker is not None and node.broker.alive]
 
 
-def _free_ports(count: int) -> list[int]:
-    found: list[int] = []
-    for port in random.sample(_PORTS, len(_PORTS)):
-        if is_free(port):
-            found.append(port)
-        if len(found) == count:
-            return found
-    raise MQError(f"there are no {count} free ports between {_PORTS.start} and {_PORTS.stop - 1}")
+def _process(document: dict[str, int] | None) -> Process | None:
+    return Process(**document) if document else None

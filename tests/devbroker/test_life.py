@@ -16,7 +16,6 @@ import pytest
 from support.broker import SCRIPTS, Broker
 
 from diracmq_cli.admin import installation
-from diracmq_cli.devbroker import status as status_of
 from diracmq_cli.devbroker.control import load_definitions
 from diracmq_cli.devbroker.process import Process
 from diracmq_cli.errors import ConfigError
@@ -197,4 +196,4 @@ def test_a_cfg_that_rabbitmq_refuses_is_no_start(devbroker):
     """RabbitMQ 3.10 starts without a word when it cannot load its definitions; we say what it did not take."""
     queue = {"vhost": "nowhere", "name": "q", "durable": True, "auto_delete": False, "arguments": {}}
     with pytest.raises(ConfigError, match="no_such_vhost"):
-        load_definitions(devbroker.node, status_of(devbroker.directory), json.dumps({"queues": [queue]}))
+        load_definitions(devbroker.node, devbroker.state, json.dumps({"queues": [queue]}))

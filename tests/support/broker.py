@@ -48,13 +48,18 @@ class Broker:
         """What to do after a start, which sets the rights as the devbroker's own CFG has them."""
 
     @property
+    def state(self) -> devbroker.NodeState:
+        """The node, or the first of a cluster."""
+        return devbroker.status(self.directory).nodes[0]
+
+    @property
     def port(self) -> int:
         """AMQP over TLS on localhost."""
-        return devbroker.status(self.directory).ports.amqps
+        return self.state.ports.amqps
 
     @property
     def pid(self) -> int | None:
-        return devbroker.status(self.directory).pid
+        return self.state.pid
 
     def dn(self, role: str) -> str:
         return devbroker.PEOPLE[devbroker.Role(role)].dn
@@ -142,11 +147,11 @@ class Broker:
 
     def eval(self, erlang: str) -> str:
         """Evaluate Erlang in the broker (milliseconds) and return the value as ``~tp`` prints it."""
-        return evaluate(self.node, devbroker.status(self.directory), erlang.strip().rstrip("."))
+        return evaluate(self.node, self.state, erlang.strip().rstrip("."))
 
     def ctl(self, *arguments: str) -> str:
         """Run rabbitmqctl (a second each)."""
-        state, account = devbroker.status(self.directory), self.node.account
+        state, account = self.state, self.node.account
         done = subprocess.run(
             [str(self.node.installation.control), "--quiet", *arguments],
             capture_output=True,
@@ -167,7 +172,7 @@ class Broker:
     @property
     def log(self) -> str:
         """The broker's log so far."""
-        return self.node.log(devbroker.status(self.directory)).read_text(errors="replace")
+        return self.node.log(self.state).read_text(errors="replace")
 
     def kill(self) -> None:
         devbroker.kill(self.directory)

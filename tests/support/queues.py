@@ -11,7 +11,7 @@ from diracmq_cli.admin.definitions import User, definitions
 from diracmq_cli.admin.permissions import grants
 from diracmq_cli.admin.topology import lay_out, on_broker
 from diracmq_cli.config import LocalSources, load_configuration, read_messaging, read_registry
-from diracmq_cli.devbroker import PEOPLE, Role, status
+from diracmq_cli.devbroker import PEOPLE, Role
 from diracmq_cli.devbroker.control import load_definitions
 
 _RIGHTS = {
@@ -90,4 +90,4 @@ def _import(broker: Broker, files: list[Path]) -> None:
     operator = PEOPLE[Role.OPERATOR].dn
     given = [grant for grant in grants(model, read_registry(configuration)) if grant.user != operator]
     users = [User(name) for name in sorted({grant.user for grant in given})]
-    load_definitions(broker.node, status(broker.directory), definitions(lay_out(model), users, given))
+    load_definitions(broker.node, broker.state, definitions(lay_out(model), users, given))
