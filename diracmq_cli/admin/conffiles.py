@@ -24,8 +24,8 @@ CONNECTION_MAX = 50_000
 LOOPBACK = "127.0.0.1"
 
 
-class CrlCheck(StrEnum):
-    """What becomes of a certificate whose CA has no CRL in the CA directory."""
+class Check(StrEnum):
+    """What becomes of a certificate whose CA has no CRL, or no signing policy, in the CA directory."""
 
     REQUIRE = "require"
     IF_PRESENT = "if-present"
@@ -75,9 +75,10 @@ class NodeSettings:
         revocations: a grid CA directory whose ``<hash>.r0`` files are asked for each certificate.
         definitions: the file that is loaded at each start.
         crl: what to do where a CA has no CRL there.
+        policies: the signing policies of the CAs, as ``signingterms`` writes them; None: there is no such file.
+        signing_policy: what to do where a CA has none there.
         limited: whether limited proxies may log in.
         max_proxies: how many proxies may follow each other in a chain.
-        plugin_options: further Erlang terms for the plugin's ``verify_fun``.
         prometheus: the port on loopback where metrics are offered; None: nowhere.
     """
 
@@ -87,10 +88,11 @@ class NodeSettings:
     authorities: Path
     revocations: Path
     definitions: Path
-    crl: CrlCheck = CrlCheck.REQUIRE
+    crl: Check = Check.REQUIRE
+    policies: Path | None = None
+    signing_policy: Check = Check.IF_PRESENT
     limited: Limited = Limited.ALLOW
     max_proxies: int = MAX_PROXIES
-    plugin_options: tuple[str, ...] = ()
     prometheus: int | None = None
 
 
@@ -123,9 +125,7 @@ def rabbitmq_conf(settings: NodeSettings, demands: Demands) -> str:
 
 def advanced_config(settings: NodeSettings) -> str:
     """The text of ``advanced.config``."""
-    verify = ", ".join(
-        (f"{{max_proxies, {settings.max_proxies}}}", f"{{limited, {settings.limited}}}", *settings.plugin_options)
-    )
+    verify = ", ".join(_verify_options(settings))
     options = [
         "{versions, ['tlsv1.3', 'tlsv1.2']}",
         "{verify, verify_peer}",
@@ -139,7 +139,6 @@ def advanced_config(settings: NodeSettings) -> str:
         f"{{verify_fun, {{rabbit_grid_proxy, verify, [{verify}]}}}}",
         # A resumed TLS 1.2 session would not be verified again.
         "{reuse_sessions, false}",
-        *_revocation(settings),
     ]
     body = ",\n     ".join(options)
     return f"[{{rabbit, [\n    {{ssl_options, [\n     {body}\n    ]}}\n]}}].\n"
@@ -155,11 +154,18 @@ def enabled_plugins(settings: NodeSettings, demands: Demands) -> str:
     return f"[{','.join(plugins)}].\n"
 
 
-def _revocation(settings: NodeSettings) -> Iterator[str]:
-    if settings.crl is CrlCheck.OFF:
-        return
-    yield f"{{crl_check, {'true' if settings.crl is CrlCheck.REQUIRE else 'best_effort'}}}"
-    yield f"{{crl_cache, {{ssl_crl_hash_dir, {{internal, [{{dir, {_string(settings.revocations)}}}]}}}}}}"
+def _verify_options(settings: NodeSettings) -> Iterator[str]:
+    """The plugin looks into the CRLs itself: Erlang's ``crl_check`` decodes them at every handshake."""
+    yield f"{{max_proxies, {settings.max_proxies}}}"
+    yield f"{{limited, {settings.limited}}}"
+    yield f"{{crl, {_lookup(settings.crl, settings.revocations)}}}"
+    yield f"{{signing_policy, {_lookup(settings.signing_policy, settings.policies)}}}"
+
+
+def _lookup(check: Check, path: Path | None) -> str:
+    if path is None or check is Check.OFF:
+        return "off"
+    return f"{{{check.replace('-', '_')}, {_string(path)}}}"
 
 
 def _management(settings: NodeSettings, management: Management | None) -> Iterator[str]:

@@ -6,10 +6,8 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
 from diracmq_cli.admin.conffiles import (
-    CrlCheck,
+    Check,
     Demands,
     Limited,
     Management,
@@ -50,30 +48,36 @@ def test_no_plain_listener_and_no_password_unless_asked():
     assert "auth_mechanisms.2 = PLAIN" in rabbitmq_conf(SETTINGS, Demands(passwords=True))
 
 
+OPTIONS = "element(3, proplists:get_value(verify_fun, O))"
+
+
 def test_the_advanced_file_is_an_erlang_term(tmp_path):
     """Erlang reads it, whatever the paths hold."""
-    text = advanced_config(SETTINGS)
-    expression = "{_, {internal, [{dir, D}]}} = proplists:get_value(crl_cache, O), io:put_chars(D)"
-    assert consulted(text, tmp_path, expression) == '/odd "name"\\here'
+    expression = f"{{require, D}} = proplists:get_value(crl, {OPTIONS}), io:put_chars(D)"
+    assert consulted(advanced_config(SETTINGS), tmp_path, expression) == '/odd "name"\\here'
 
 
 def test_what_the_plugin_is_told(tmp_path):
-    """The options of verify_fun: how many proxies, limited ones or not, and what others add; depth fits the proxies."""
-    settings = replace(SETTINGS, limited=Limited.REJECT, max_proxies=3, plugin_options=("{crl, 'if-present'}",))
-    expression = 'io:format("~w ~w", [element(3, proplists:get_value(verify_fun, O)), proplists:get_value(depth, O)])'
+    """The options of verify_fun: how many proxies, limited ones or not, where CRLs and signing policies are and what it
+    means that there is none; depth fits the proxies."""
+    settings = replace(
+        SETTINGS,
+        limited=Limited.REJECT,
+        max_proxies=3,
+        revocations=Path("/ca"),
+        crl=Check.IF_PRESENT,
+        policies=Path("/p"),
+        signing_policy=Check.REQUIRE,
+    )
+    expression = f'io:format("~0p ~w", [{OPTIONS}, proplists:get_value(depth, O)])'
     shown = consulted(advanced_config(settings), tmp_path, expression)
-    assert shown == "[{max_proxies,3},{limited,reject},{crl,'if-present'}] 13"
+    assert shown == '[{max_proxies,3},{limited,reject},{crl,{if_present,"/ca"}},{signing_policy,{require,"/p"}}] 13'
 
 
-@pytest.mark.parametrize(
-    ("check", "term"),
-    [(CrlCheck.REQUIRE, "{crl_check, true}"), (CrlCheck.IF_PRESENT, "{crl_check, best_effort}"), (CrlCheck.OFF, None)],
-)
-def test_revocation(check, term):
-    """A missing CRL refuses, or is passed over, or no CRL is asked for."""
-    text = advanced_config(replace(SETTINGS, crl=check))
-    assert ("crl_check" in text) == ("crl_cache" in text) == (term is not None)
-    assert term is None or term in text
+def test_what_is_off_is_not_asked_for(tmp_path):
+    """No CRL is looked for when told so, and no signing policy where there is no file of them."""
+    shown = consulted(advanced_config(replace(SETTINGS, crl=Check.OFF)), tmp_path, f'io:format("~0p", [{OPTIONS}])')
+    assert shown == "[{max_proxies,10},{limited,allow},{crl,off},{signing_policy,off}]"
 
 
 def test_management_and_metrics_only_where_asked():

@@ -18,6 +18,7 @@ main() ->
     ok = application:load(rabbitmq_grid_proxy),
     rabbit_grid_proxy_log:init(),
     {ok, _} = rabbit_grid_proxy_sessions:start_link(),
+    {ok, _} = rabbit_grid_proxy_files:start_link(),
     logger:remove_handler(default),
     ok = logger:add_handler(lines, ?MODULE, #{config => self()}),
     [listen(Name, Options, self()) || {Name, Options} <- Listeners],

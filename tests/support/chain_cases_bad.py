@@ -254,10 +254,63 @@ def bad_cas(w: World) -> Iterator[Case]:
     )
     weak = issue(name("CN=Weak CA"), w.ca, a_ca(), key_usage("crl_sign"))
     yield refused("CA without keyCertSign", "invalid_key_usage", issue(w.jane.subject, weak), weak, named=weak)
-    yield refused("revoked user", "revoked", w.revoked, listener="crl")
-    yield refused("proxy of a revoked user", "revoked", *with_proxy(w.revoked), named=w.revoked, listener="crl")
+
+
+def revoked(w: World) -> Iterator[Case]:
+    """What a CRL forbids, and what it means that there is none that can be believed."""
+    late, forged, partial = (
+        issue(w.jane.subject, ca, USER_USAGE) for ca in (w.late_crl_ca, w.forged_crl_ca, w.partial_crl_ca)
+    )
+    below = issue(w.jane.subject, w.revoked_ca, USER_USAGE)
+    for listener in ("crl", "crl if present"):
+        title = "" if listener == "crl" else ", CRL if present"
+        yield refused(f"revoked user{title}", "revoked", w.revoked, listener=listener)
+        yield refused(
+            f"proxy of a revoked user{title}", "revoked", *with_proxy(w.revoked), named=w.revoked, listener=listener
+        )
+        yield refused(
+            f"user of a revoked sub-CA{title}", "revoked", below, w.revoked_ca, named=w.revoked_ca, listener=listener
+        )
+        yield refused(f"user of a CA whose CRL is overdue{title}", "crl_expired", late, listener=listener)
+        yield refused(
+            f"user of a CA whose CRL another has signed{title}",
+            "{crl_unusable,crl_not_signed_by_its_ca}",
+            forged,
+            listener=listener,
+        )
+        yield refused(
+            f"user of a CA whose CRL is not the whole{title}",
+            "{crl_unusable,{crl_extension,{2,5,29,28}}}",
+            partial,
+            listener=listener,
+        )
     silent = issue(w.jane.subject, w.no_crl_ca, USER_USAGE)
     yield refused("user of a CA without a CRL", "no_crl", silent, listener="crl")
 
 
-GROUPS = (forged, bad_proxies, bad_names, bad_times, bad_cas)
+def outside_policy(w: World) -> Iterator[Case]:
+    """Names that the CA may not certify; the CA of the grid may certify J*, R* and two sub-CAs."""
+    mallory = issue(name("DC=org", "DC=example", "CN=Mallory"), w.ca, USER_USAGE)
+    longer = issue(name("DC=com", "DC=org", "DC=example", "CN=Jane Doe"), w.ca, USER_USAGE)
+    lower = issue(name("DC=org", "DC=example", "CN=jane doe"), w.ca, USER_USAGE)
+    other_ca = issue(name("DC=org", "DC=example", "CN=Other CA"), w.ca, a_ca(), CA_USAGE)
+    of_other = issue(w.jane.subject, other_ca, USER_USAGE)
+    of_sub = issue(name("DC=org", "DC=example", "CN=Rita"), w.sub_ca, USER_USAGE)
+    of_short = issue(w.jane.subject, w.short_ca, USER_USAGE)
+    rows: tuple[tuple[str, Issued | None, tuple[Issued, ...]], ...] = (
+        ("user outside the signing policy", None, (mallory,)),
+        ("proxy of a user outside the signing policy", mallory, with_proxy(mallory)),
+        ("user of whose name the signing policy allows the end", None, (longer,)),
+        ("user whom the signing policy spells differently", None, (lower,)),
+        ("user of a sub-CA outside the signing policy", other_ca, (of_other, other_ca)),
+        ("user whom the root might certify, not his sub-CA", None, (of_sub, w.sub_ca)),
+        ("user of a CA that may certify nobody", None, (of_short, w.short_ca)),
+    )
+    for title, named, chain in rows:
+        yield refused(title, "signing_policy", *chain, named=named, listener="policy")
+        yield refused(f"{title}, if present", "signing_policy", *chain, named=named, listener="policy if present")
+    silent = issue(w.jane.subject, w.no_crl_ca, USER_USAGE)
+    yield refused("user of a CA without a signing policy", "no_signing_policy", silent, listener="policy")
+
+
+GROUPS = (forged, bad_proxies, bad_names, bad_times, bad_cas, revoked, outside_policy)

@@ -107,4 +107,18 @@ def good_paths(w: World) -> Iterator[Case]:
     yield accepted("proxies below a CA with path length 0", *proxies(of_short, 3), of_short, w.short_ca, proxies=3)
 
 
-GROUPS = (good_users, good_names, good_proxies, good_paths)
+def good_standing(w: World) -> Iterator[Case]:
+    """What CRLs and signing policies let through."""
+    jane, silent = w.jane, issue(w.jane.subject, w.no_crl_ca, USER_USAGE)
+    of_sub = issue(jane.subject, w.sub_ca, USER_USAGE)
+    yield accepted("user of a sub-CA, revocation checked", of_sub, w.sub_ca, listener="crl")
+    yield accepted("user, CRL if present", jane, listener="crl if present")
+    yield accepted("user of a CA without a CRL, CRL if present", silent, listener="crl if present")
+    yield accepted("proxy of such a user, CRL if present", *with_proxy(silent), proxies=1, listener="crl if present")
+    yield accepted("user inside the signing policy", jane, listener="policy")
+    yield accepted("proxy inside the signing policy", proxy(jane), jane, proxies=1, listener="policy")
+    yield accepted("user of a sub-CA, both inside the signing policy", of_sub, w.sub_ca, listener="policy")
+    yield accepted("user of a CA without a signing policy, if present", silent, listener="policy if present")
+
+
+GROUPS = (good_users, good_names, good_proxies, good_paths, good_standing)

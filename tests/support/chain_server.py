@@ -15,7 +15,7 @@ from typing import Any
 
 from support.chain_parts import USER_USAGE, name
 from support.chain_world import World
-from support.chains import Issued, crl, issue, rsa_key
+from support.chains import YESTERDAY, Issued, crl, issue, rsa_key
 
 from diracmq_cli import admin
 from diracmq_cli.admin.installation import Installation
@@ -33,10 +33,20 @@ LISTENERS = {
     "default": "[]",
     "no limited": "[{limited, reject}]",
     "two proxies": "[{max_proxies, 2}]",
-    "crl": "[]",
+    "crl": "[{crl, {require, CERTIFICATES}}]",
+    "crl if present": "[{crl, {if_present, CERTIFICATES}}]",
+    "policy": "[{signing_policy, {require, TERMS}}]",
+    "policy if present": "[{signing_policy, {if_present, TERMS}}, {crl, off}]",
     "resuming": "[]",
 }
-"""Options of the plugin by listener. ``crl`` also checks revocation; ``resuming`` takes up old TLS 1.2 sessions."""
+"""Options of the plugin by listener; ``resuming`` takes up old TLS 1.2 sessions."""
+
+POLICIES = {
+    "/DC=org/DC=example/CN=Grid CA": ["/DC=org/DC=example/CN=[JR].*", "/DC=org/DC=example/CN=(Issuing|Last) CA"],
+    "/DC=org/DC=example/CN=Issuing CA": ["/DC=org/DC=example/CN=J.*"],
+    "/DC=org/DC=example/CN=Last CA": [],
+}
+"""What a CA may certify, in the listeners that ask for it; the others have no signing policy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,13 +153,17 @@ def start_chain_server(plugin: Path, rabbitmq: Installation, world: World, direc
 
 
 def _write_server(world: World, directory: Path) -> Path:
-    """CAs, CRLs, host certificate and the listeners' options, as ``advanced.config`` has them."""
+    """CAs, CRLs, signing policies, host certificate and the listeners' options, as ``advanced.config`` has them."""
+    certificates, policies = directory / "certificates", directory / "signing_policy.config"
+    _write_certificates(world, certificates)
+    lines = (f"{json.dumps(ca)}, {json.dumps(patterns)}" for ca, patterns in POLICIES.items())
+    policies.write_text("".join(f"{{{line}}}.\n" for line in lines))
     (directory / "ca.pem").write_bytes(b"".join(ca.pem for ca in world.authorities))
-    _write_crl(crl(world.ca, world.revoked), directory)
     host = issue(name("CN=localhost"), None, USER_USAGE, key=rsa_key("host"))
     (directory / "host.pem").write_bytes(host.pem + host.key_pem)
     terms = []
     for listener, plugin_options in LISTENERS.items():
+        verify = plugin_options.replace("CERTIFICATES", f'"{certificates}"').replace("TERMS", f'"{policies}"')
         options = [
             "{versions, ['tlsv1.3', 'tlsv1.2']}",
             "{verify, verify_peer}",
@@ -158,20 +172,35 @@ def _write_server(world: World, directory: Path) -> Path:
             f'{{cacertfile, "{directory / "ca.pem"}"}}',
             f'{{certfile, "{directory / "host.pem"}"}}',
             f'{{keyfile, "{directory / "host.pem"}"}}',
-            f"{{verify_fun, {{rabbit_grid_proxy, verify, {plugin_options}}}}}",
+            f"{{verify_fun, {{rabbit_grid_proxy, verify, {verify}}}}}",
             f"{{reuse_sessions, {str(listener == 'resuming').lower()}}}",
         ]
-        if listener == "crl":
-            options += [
-                "{crl_check, true}",
-                f'{{crl_cache, {{ssl_crl_hash_dir, {{internal, [{{dir, "{directory}"}}]}}}}}}',
-            ]
         terms.append(f'{{<<"{listener}">>, [{", ".join(options)}]}}.')
     file = directory / "listeners.config"
     file.write_text("\n".join(terms))
     return file
 
 
-def _write_crl(pem: bytes, directory: Path) -> None:
-    hashed = subprocess.run(["openssl", "crl", "-hash", "-noout"], input=pem, capture_output=True, check=True)
-    (directory / f"{hashed.stdout.decode().strip()}.r0").write_bytes(pem)
+def _write_certificates(w: World, directory: Path) -> None:
+    """A CA directory as the grid has it, in which some CAs have no CRL, or one that is worth nothing."""
+    directory.mkdir()
+    for ca in (*w.authorities, w.sub_ca, w.revoked_ca):
+        write_hashed(directory, ca.pem)
+    for pem in (
+        crl(w.ca, w.revoked, w.revoked_ca),
+        crl(w.sub_ca),
+        crl(w.revoked_ca),
+        crl(w.late_crl_ca, w.revoked, until=YESTERDAY),
+        crl(w.forged_crl_ca, key=w.ca.key),
+        crl(w.partial_crl_ca, part=True),
+    ):
+        write_hashed(directory, pem)
+
+
+def write_hashed(directory: Path, pem: bytes) -> Path:
+    """Write a CA certificate or a CRL into a CA directory, under OpenSSL's hash of the CA's name."""
+    kind, suffix = ("crl", "r0") if b"X509 CRL" in pem else ("x509", "0")
+    hashed = subprocess.run(["openssl", kind, "-hash", "-noout"], input=pem, capture_output=True, check=True)
+    path = directory / f"{hashed.stdout.decode().strip()}.{suffix}"
+    path.write_bytes(pem)
+    return path

@@ -48,13 +48,25 @@ class World:
     expired_ca: Issued
     future_ca: Issued
     no_crl_ca: Issued
+    late_crl_ca: Issued
+    forged_crl_ca: Issued
+    partial_crl_ca: Issued
+    revoked_ca: Issued
     jane: Issued
     revoked: Issued
 
     @property
     def authorities(self) -> tuple[Issued, ...]:
         """What stands in the broker's ``cacertfile``."""
-        return self.ca, self.expired_ca, self.future_ca, self.no_crl_ca
+        return (
+            self.ca,
+            self.expired_ca,
+            self.future_ca,
+            self.no_crl_ca,
+            self.late_crl_ca,
+            self.forged_crl_ca,
+            self.partial_crl_ca,
+        )
 
 
 @cache
@@ -67,6 +79,10 @@ def world() -> World:
         expired_ca=root(name("DC=org", "DC=example", "CN=Former CA"), life=PAST),
         future_ca=root(name("DC=org", "DC=example", "CN=Coming CA"), life=FUTURE),
         no_crl_ca=root(name("DC=org", "DC=example", "CN=Silent CA")),
+        late_crl_ca=root(name("DC=org", "DC=example", "CN=Late CA")),
+        forged_crl_ca=root(name("DC=org", "DC=example", "CN=Impersonated CA")),
+        partial_crl_ca=root(name("DC=org", "DC=example", "CN=Partial CA")),
+        revoked_ca=issue(name("DC=org", "DC=example", "CN=Revoked CA"), ca, a_ca(), CA_USAGE),
         jane=issue(name("DC=org", "DC=example", "CN=Jane Doe"), ca, USER_USAGE, key=rsa_key("jane")),
         revoked=issue(name("DC=org", "DC=example", "CN=Rita Revoked"), ca, USER_USAGE),
     )

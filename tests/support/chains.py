@@ -146,15 +146,18 @@ def _signed(key: Key, signer: Issued, tbs: bytes, algorithm: bytes, function: ha
     return Issued(certificate=x509.load_der_x509_certificate(octets), key=key)
 
 
-def crl(ca: Issued, *revoked: Issued) -> bytes:
-    """PEM of a CRL of this CA."""
+def crl(ca: Issued, *revoked: Issued, key: Key | None = None, until: datetime = NEXT_YEAR, part: bool = False) -> bytes:
+    """PEM of a CRL of this CA. ``key`` signs it where that is a lie; ``part`` says that it holds users only."""
     builder = (
         x509.CertificateRevocationListBuilder()
         .issuer_name(ca.subject)
-        .last_update(YESTERDAY)
-        .next_update(NEXT_YEAR)
+        .last_update(NOW - timedelta(days=30))
+        .next_update(until)
         .add_extension(x509.CRLNumber(1), critical=False)
     )
+    if part:
+        scope = x509.IssuingDistributionPoint(None, None, True, False, None, False, False)
+        builder = builder.add_extension(scope, critical=True)
     for one in revoked:
         builder = builder.add_revoked_certificate(
             x509.RevokedCertificateBuilder()
@@ -162,4 +165,4 @@ def crl(ca: Issued, *revoked: Issued) -> bytes:
             .revocation_date(YESTERDAY)
             .build()
         )
-    return builder.sign(ca.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    return builder.sign(key or ca.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)

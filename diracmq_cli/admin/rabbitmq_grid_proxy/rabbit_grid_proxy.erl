@@ -1,7 +1,7 @@
 %% RFC 3820 proxies for RabbitMQ: the verify_fun of its TLS listeners, and SASL EXTERNAL.
 %%
 %% advanced.config: {verify_fun, {rabbit_grid_proxy, verify, Options}} in rabbit's ssl_options; Options as in
-%% rabbit_grid_proxy_path:new/1. Takes the place of rabbitmq_auth_mechanism_ssl; never enable both.
+%% rabbit_grid_proxy_path:new/1 and rabbit_grid_proxy_authority:new/1. Takes the place of rabbitmq_auth_mechanism_ssl; never enable both.
 -module(rabbit_grid_proxy).
 -behaviour(rabbit_auth_mechanism).
 
@@ -17,13 +17,29 @@
 
 %% ---- TLS: every certificate of a path, from the CA's side to the leaf --------------------------------------------
 
+-define(AUTHORITY_OPTIONS, [crl, signing_policy]).
+
 verify(Cert, Event, Options) when is_list(Options) ->
-    verify(Cert, Event, rabbit_grid_proxy_path:new(Options));
-verify(Cert, Event, Path) ->
+    OfAuthority = [Option || {Name, _} = Option <- Options, lists:member(Name, ?AUTHORITY_OPTIONS)],
+    Path = rabbit_grid_proxy_path:new(Options -- OfAuthority),
+    verify(Cert, Event, {Path, rabbit_grid_proxy_authority:new(OfAuthority)});
+verify(Cert, Event, {Path, Authority}) ->
     case rabbit_grid_proxy_path:verify(Cert, Event, Path) of
-        {valid, Next} when Event =:= valid_peer -> admit(Cert, Next);
+        {valid, Next} when Event =:= valid; Event =:= valid_peer -> issued(Cert, Event, Path, Next, Authority);
         {fail, {bad_cert, Why}} -> refuse(Cert, Path, Why);
-        Result -> Result
+        {Verdict, Next} -> {Verdict, {Next, Authority}}
+    end.
+
+%% A certificate with its place in the path; those that CAs issued have one in the CA directory too.
+issued(Cert, Event, Path, Next, Authority) ->
+    Issued = case rabbit_grid_proxy_path:below_ca(Path) of
+                 true -> rabbit_grid_proxy_authority:check(Cert, Authority);
+                 false -> ok
+             end,
+    case Issued of
+        ok when Event =:= valid_peer -> admit(Cert, Next);
+        ok -> {valid, {Next, Authority}};
+        {refused, Why} -> refuse(Cert, Path, Why)
     end.
 
 admit(Cert, Path) ->
@@ -32,24 +48,26 @@ admit(Cert, Path) ->
                        depth = rabbit_grid_proxy_path:depth(Path),
                        until = rabbit_grid_proxy_path:until(Path)},
     case rabbit_grid_proxy_sessions:remember(Cert, Session) of
-        ok -> {valid, Path};
+        ok -> {valid, Path};                                      % the last event: nothing is asked after it
         conflict -> refuse(Cert, Path, stands_for_another)
     end.
 
 refuse(Cert, Path, Why) ->
     Subject = rabbit_grid_proxy_dn:show(rabbit_grid_proxy_path:subject(Cert)),
     rabbit_grid_proxy_log:refused(Subject, rabbit_grid_proxy_path:end_entity(Path), reason(Cert, Why)),
-    {fail, {bad_cert, Why}}.
+    {fail, {bad_cert, alert(Why)}}.
 
-%% For people, and the same on every OTP: it has one word for both ends of a certificate's life, several for an
-%% extendedKeyUsage without clientAuth, and pages about a CRL that it did not find.
+%% What ssl has an alert for; the client then learns it too.
+alert(revoked) -> {revoked, unspecified};
+alert(Why) -> Why.
+
+%% For people, and the same on every OTP: it has one word for both ends of a certificate's life, and several for an
+%% extendedKeyUsage without clientAuth.
 reason(Cert, cert_expired) ->
     {NotBefore, _} = rabbit_grid_proxy_path:validity(Cert),
     case NotBefore > erlang:system_time(second) of true -> not_yet_valid; false -> expired end;
 reason(_, {invalid_ext_keyusage, _}) -> invalid_ext_key_usage;
 reason(_, {ca_invalid_ext_keyusage, _}) -> invalid_ext_key_usage;
-reason(_, {revoked, _}) -> revoked;
-reason(_, {revocation_status_undetermined, _}) -> no_crl;
 reason(_, Why) -> Why.
 
 %% ---- SASL EXTERNAL: the name that the path gave ------------------------------------------------------------------

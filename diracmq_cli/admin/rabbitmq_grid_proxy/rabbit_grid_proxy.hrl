@@ -3,6 +3,8 @@
 -record('OTPCertificate', {tbsCertificate, signatureAlgorithm, signature}).
 -record('OTPTBSCertificate', {version, serialNumber, signature, issuer, validity, subject,
                               subjectPublicKeyInfo, issuerUniqueID, subjectUniqueID, extensions}).
+-record('CertificateList', {tbsCertList, signatureAlgorithm, signature}).
+-record('TBSCertList', {version, signature, issuer, thisUpdate, nextUpdate, revokedCertificates, crlExtensions}).
 -record('Extension', {extnID, critical, extnValue}).
 -record('BasicConstraints', {cA, pathLenConstraint}).
 -record('AttributeTypeAndValue', {type, value}).

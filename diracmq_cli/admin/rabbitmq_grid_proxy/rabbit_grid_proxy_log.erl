@@ -1,7 +1,7 @@
 %% What the operator reads: each refusal with DN and reason, and at debug level each login.
 -module(rabbit_grid_proxy_log).
 
--export([init/0, refused/3, login/1, tick/0]).
+-export([init/0, refused_to_start/0, refused/3, login/1, tick/0]).
 
 -include("rabbit_grid_proxy.hrl").
 
@@ -10,6 +10,10 @@
 -define(META, #{domain => [rabbitmq, connection]}).
 
 init() -> persistent_term:put(?MODULE, counters:new(1, [])).
+
+refused_to_start() ->
+    logger:error("grid proxy: rabbitmq_auth_mechanism_ssl offers EXTERNAL too, and would log clients in under the names "
+                 "of their leaf certificates: disable it", ?META).
 
 %% Subject: of the certificate that was refused; EndEntity: in whose path it stood, or undefined.
 refused(Subject, EndEntity, Reason) ->

@@ -6,7 +6,8 @@
 %% once per certificate.
 -module(rabbit_grid_proxy_path).
 
--export([new/1, verify/3, end_entity/1, kind/1, depth/1, until/1, subject/1, validity/1]).
+-export([new/1, verify/3, below_ca/1, end_entity/1, kind/1, depth/1, until/1]).
+-export([subject/1, issuer/1, serial/1, validity/1, seconds/1]).
 
 -include("rabbit_grid_proxy.hrl").
 
@@ -42,6 +43,9 @@ option({limited, allow}, Path) -> Path#path{limited_allowed = true};
 option({limited, reject}, Path) -> Path#path{limited_allowed = false};
 option(Other, _) -> error({bad_option, Other}).
 
+%% Whether the next certificate is one that a CA issued.
+below_ca(#path{below = Below}) -> Below =:= ca.
+
 end_entity(#path{eec = Dn}) -> Dn.
 until(#path{until = Until}) -> Until.
 depth(#path{depth = Depth}) -> Depth.
@@ -64,9 +68,6 @@ event(Cert, {bad_cert, Why}, #path{below = Below} = Path)
     is_ca(Cert) andalso Below =:= ca andalso throw(Why),
     {valid, Path};
 event(_, {bad_cert, max_path_length_reached}, #path{below = Below} = Path) when Below =/= ca ->
-    {valid, Path};
-%% No CRL can exist for a proxy. OTP asks after step/2 has accepted it as one.
-event(_, {bad_cert, {revocation_status_undetermined, _}}, #path{below = proxy} = Path) ->
     {valid, Path};
 event(_, {bad_cert, Why}, _) ->
     throw(Why);
@@ -189,11 +190,13 @@ extension(_, _) -> none.
 
 subject(#'OTPCertificate'{tbsCertificate = T}) -> T#'OTPTBSCertificate'.subject.
 issuer(#'OTPCertificate'{tbsCertificate = T}) -> T#'OTPTBSCertificate'.issuer.
+serial(#'OTPCertificate'{tbsCertificate = T}) -> T#'OTPTBSCertificate'.serialNumber.
 
 %% {NotBefore, NotAfter} in seconds since 1970.
 validity(#'OTPCertificate'{tbsCertificate = #'OTPTBSCertificate'{validity = {'Validity', From, Until}}}) ->
     {seconds(From), seconds(Until)}.
 
+%% A time of a certificate or a CRL in seconds since 1970.
 seconds({utcTime, [Y | _] = T}) when Y < $5 -> seconds({generalTime, "20" ++ T});
 seconds({utcTime, T}) -> seconds({generalTime, "19" ++ T});
 seconds({generalTime, T}) ->

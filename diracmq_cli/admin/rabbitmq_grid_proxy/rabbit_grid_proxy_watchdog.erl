@@ -21,10 +21,12 @@ wait(Reader, Monitor, Until) ->
     end.
 
 %% Once may not be enough: a client need not answer connection.close, and the second call makes RabbitMQ drop it.
-%% Each call has a process of its own, since it waits for the reader without a limit.
+%% Each call has a process of its own, since it waits for the reader without a limit. The reader itself is called:
+%% rabbit_networking:close_connection asks all nodes for all connections first, and a thousand proxies of one pilot
+%% factory end in the same second.
 close(Reader, _, 0) -> exit(Reader, kill);
 close(Reader, Monitor, Tries) ->
-    spawn(rabbit_networking, close_connection, [Reader, "X.509 certificate or proxy expired"]),
+    spawn(fun() -> catch rabbit_reader:shutdown(Reader, "X.509 certificate or proxy expired") end),
     receive {'DOWN', Monitor, _, _, _} -> ok
     after ?RETRY_MS -> close(Reader, Monitor, Tries - 1)
     end.
