@@ -112,6 +112,12 @@ class Consumer(BaseReceiver):
         super()._settle(tags, method)
         self._held -= own
 
+    def want_more(self) -> None:
+        """See ``core.ports.Receiver``; the consumer that runs now may bring one more, too."""
+        super().want_more()
+        if self._budget is not None:
+            self._budget += 1
+
     def _on_content(self, content: Content) -> None:
         self._held += 1
         super()._on_content(content)

@@ -113,6 +113,17 @@ class BaseReceiver(ABC):
         if tags:
             self._settle(tags, spec.Basic.Ack(tags[-1] - self._tag_offset, multiple=True))
 
+    def want_more(self) -> None:
+        """See ``core.ports.Receiver``."""
+        if self._limit is not None:
+            self._limit += 1
+
+    def ack_one(self, delivery: Delivery) -> None:
+        """See ``core.ports.Receiver``."""
+        tag = delivery.delivery_tag
+        if tag in self._unsettled:
+            self._settle([tag], spec.Basic.Ack(tag - self._tag_offset, multiple=False))
+
     def requeue(self, delivery: Delivery) -> None:
         """See ``core.ports.Receiver``."""
         tag = delivery.delivery_tag

@@ -7,13 +7,15 @@ from typing import Annotated
 import typer
 
 from diracmq_cli.cli.exits import running
-from diracmq_cli.cli.flags import QUEUE_HELP, Connection, Reading, Talk, duration, grouped
+from diracmq_cli.cli.flags import QUEUE_HELP, Connection, Reading, Talk, Trust, duration, grouped
 from diracmq_cli.operations.handle import OnFail
+from diracmq_cli.operations.refusing import OnUntrusted
 
 EXAMPLES = """\
 dirac-mq consume demo.jobs -n 10 -j
 dirac-mq consume demo.jobs --drain --save inbox/
 dirac-mq consume demo.jobs --follow -- ./handle-one.sh
+dirac-mq consume demo.jobs --drain --require signed --reject-to refused/
 """
 
 
@@ -45,8 +47,29 @@ def consume(
             "--cmd-timeout", parser=duration, metavar="DURATION", help="End a command that runs longer than this."
         ),
     ] = None,
+    on_untrusted: Annotated[
+        OnUntrusted | None,
+        typer.Option(
+            "--on-untrusted",
+            metavar="ACTION",
+            help="When a message's origin is not good enough: dead (the default where it can be), keep or stop.",
+        ),
+    ] = None,
+    reject_to: Annotated[
+        str | None,
+        typer.Option(
+            "--reject-to",
+            metavar="DIR",
+            help="Put what is refused, by us or by the command, into DIR instead of dead-lettering it.",
+        ),
+    ] = None,
+    once: Annotated[
+        bool,
+        typer.Option("--once", help="Drop a signed message that was taken before; implied by Origin = signed."),
+    ] = False,
     connection: Connection,
     reading: Reading,
+    trust: Trust,
     talk: Talk,
 ) -> None:
     """Take messages: print them, save them, or run a command for each.
@@ -56,9 +79,14 @@ def consume(
 
     A command gets the body on standard input and the envelope on descriptor 3. Exit 0 takes the message, 75 gives it
     back, 65 dead-letters it, 126 and 127 give it back and stop; for other statuses see --on-fail.
+
+    A message whose origin is not as --require, --allow-dn or the CS ask is neither shown, saved nor handed to a
+    command. It goes into the directory of --reject-to, with the reason beside it, else to the dead-letter queue; with
+    neither, consume puts it back and ends with 65. --on-untrusted keep holds such messages until the end and puts
+    them back then.
     """
     with running("consume", talk) as console:
-        from diracmq_cli.cli.settings import limits_of, setup_of
+        from diracmq_cli.cli.settings import limits_of, setup_of, trust_of
         from diracmq_cli.errors import UsageError
         from diracmq_cli.wiring.consuming import ConsumeOptions, run_consume
 
@@ -77,6 +105,10 @@ def consume(
                 command=shell if shell is not None else tuple(command or ()) or None,
                 on_fail=on_fail,
                 command_timeout=cmd_timeout,
+                trust=trust_of(trust),
+                on_untrusted=on_untrusted,
+                reject_to=reject_to,
+                once=once,
             ),
             console,
         )

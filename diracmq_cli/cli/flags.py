@@ -16,6 +16,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from diracmq_cli.core.model import OriginLevel
 from diracmq_cli.core.quantity import parse_duration
 from diracmq_cli.output.terminal import ColorMode
 from diracmq_cli.version import __version__
@@ -41,19 +42,9 @@ def duration(text: str) -> float:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Connection:
-    """Which configuration, which broker, and who we are there."""
+class Sources:
+    """Which configuration, and who we are for those who serve it."""
 
-    broker: Annotated[
-        str | None,
-        typer.Option(
-            "-b",
-            "--broker",
-            metavar="SERVICE|URL",
-            envvar="DIRAC_MQ_BROKER",
-            help="Service of the CS to use, or amqps://host:port/vhost of a broker.",
-        ),
-    ] = None
     cfg: Annotated[
         list[str] | None,
         typer.Option("--cfg", metavar="FILE", help="CFG file to read besides DIRAC's own; the last one wins."),
@@ -81,6 +72,22 @@ class Connection:
             metavar="DURATION",
             envvar="DIRAC_MQ_TIMEOUT",
             help="End after this long at most, such as 300ms, 5s, 2m, 1h.",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection(Sources):
+    """Which configuration, which broker, and who we are there."""
+
+    broker: Annotated[
+        str | None,
+        typer.Option(
+            "-b",
+            "--broker",
+            metavar="SERVICE|URL",
+            envvar="DIRAC_MQ_BROKER",
+            help="Service of the CS to use, or amqps://host:port/vhost of a broker.",
         ),
     ] = None
 
@@ -128,7 +135,34 @@ class Reading:
     ] = None
 
 
-GROUPS = (Connection, Talk, Reading)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trust:
+    """How well the origin of messages must be known, and whose are taken."""
+
+    require: Annotated[
+        OriginLevel | None,
+        typer.Option(
+            "--require",
+            metavar="LEVEL",
+            help="Take only messages whose origin is claimed, broker or signed at least; the queue may ask for more.",
+        ),
+    ] = None
+    allow_dn: Annotated[
+        str | None,
+        typer.Option("--allow-dn", metavar="FILE", help="Take only messages of these: one DN a line, or user:NAME."),
+    ] = None
+    max_age: Annotated[
+        float | None,
+        typer.Option(
+            "--max-age",
+            parser=duration,
+            metavar="DURATION",
+            help="Believe a signature for this long (default: the queue's MessageTTL, else 7d).",
+        ),
+    ] = None
+
+
+GROUPS = (Sources, Connection, Talk, Reading, Trust)
 
 
 def grouped(command: Callable[..., R]) -> Callable[..., R]:

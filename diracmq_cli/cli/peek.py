@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from diracmq_cli.cli.exits import running
-from diracmq_cli.cli.flags import QUEUE_HELP, Connection, Reading, Talk, grouped
+from diracmq_cli.cli.flags import QUEUE_HELP, Connection, Reading, Talk, Trust, grouped
 
 EXAMPLES = """\
 dirac-mq peek demo.jobs
@@ -24,6 +24,7 @@ def peek(
     ] = False,
     connection: Connection,
     reading: Reading,
+    trust: Trust,
     talk: Talk,
 ) -> None:
     """Look at the next messages (10, or -n) and put all of them back.
@@ -32,13 +33,21 @@ def peek(
 
     A quorum queue counts every look, and with a low limit a few looks would lose messages: so peek refuses where the
     CS gives the queue no DeliveryLimit of 100 or more.
+
+    Messages whose origin is not as --require, --allow-dn or the CS ask are left out, and counted on stderr.
     """
     with running("peek", talk) as console:
-        from diracmq_cli.cli.settings import limits_of, setup_of
+        from diracmq_cli.cli.settings import limits_of, setup_of, trust_of
         from diracmq_cli.wiring.peeking import PeekOptions, run_peek
 
         run_peek(
             setup_of(connection),
-            PeekOptions(queue=queue, limits=limits_of(connection, reading), template=reading.template, force=force),
+            PeekOptions(
+                queue=queue,
+                limits=limits_of(connection, reading),
+                template=reading.template,
+                force=force,
+                trust=trust_of(trust),
+            ),
             console,
         )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from diracmq_cli.cli.flags import Connection, Reading
+from diracmq_cli.cli.flags import Connection, Reading, Trust
 from diracmq_cli.core.identity import CredentialRequest
 from diracmq_cli.operations.reading import Limits
+from diracmq_cli.wiring.acceptance import TrustOptions
 from diracmq_cli.wiring.setup import Choices, Setup
 
 
@@ -28,3 +29,8 @@ def setup_of(connection: Connection) -> Setup:
 def limits_of(connection: Connection, reading: Reading, *, until_empty: bool = False) -> Limits:
     """When to stop reading."""
     return Limits(count=reading.count, timeout=connection.timeout, idle=reading.idle, until_empty=until_empty)
+
+
+def trust_of(trust: Trust) -> TrustOptions:
+    """What is asked of a message's origin."""
+    return TrustOptions(require=trust.require, allow_dn=trust.allow_dn, max_age=trust.max_age)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from diracmq_cli.cli.exits import running
-from diracmq_cli.cli.flags import QUEUE_HELP, Connection, Reading, Talk, grouped
+from diracmq_cli.cli.flags import QUEUE_HELP, Connection, Reading, Talk, Trust, grouped
 
 EXAMPLES = """\
 dirac-mq tail demo.jobs
@@ -39,15 +39,18 @@ def tail(
     ] = None,
     connection: Connection,
     reading: Reading,
+    trust: Trust,
     talk: Talk,
 ) -> None:
     """Follow what reaches a queue, without taking anything.
 
     A classic or quorum queue is followed through copies made from now on; a stream can also be read from an earlier
     point.
+
+    Messages whose origin is not as --require, --allow-dn or the CS ask are left out, and counted on stderr.
     """
     with running("tail", talk) as console:
-        from diracmq_cli.cli.settings import limits_of, setup_of
+        from diracmq_cli.cli.settings import limits_of, setup_of, trust_of
         from diracmq_cli.wiring.tailing import TailOptions, run_tail
 
         run_tail(
@@ -60,6 +63,7 @@ def tail(
                 since=since,
                 offset=offset,
                 last=last,
+                trust=trust_of(trust),
             ),
             console,
         )

@@ -6,11 +6,12 @@ No method blocks beyond the timeout that it is given.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from diracmq_cli.core.message import Delivery, Handled, Message, Receipt
 from diracmq_cli.core.model import QueueSpec
+from diracmq_cli.core.policy import Refused
 from diracmq_cli.core.spool import Label, SpoolEntry
 from diracmq_cli.core.verdict import Verdict
 
@@ -75,6 +76,12 @@ class Receiver(Protocol):
 
     def ack(self, delivery: Delivery) -> None:
         """Acknowledge this delivery and every earlier unsettled one (basic.ack, multiple)."""
+
+    def ack_one(self, delivery: Delivery) -> None:
+        """Acknowledge this delivery alone; earlier ones may stay in hand."""
+
+    def want_more(self) -> None:
+        """A delivery does not count towards the limit of this receiver: one more may come."""
 
     def requeue(self, delivery: Delivery) -> None:
         """Give one delivery back: not this message's fault (basic.nack, requeue)."""
@@ -146,6 +153,44 @@ class Sink(Protocol):
 
     def flush(self) -> None:
         """Make everything written so far as safe as this sink can; afterwards it may be acknowledged."""
+
+
+class Rejects(Protocol):
+    """Where messages are put that their reader refuses, each with the reason (``--reject-to``)."""
+
+    def write(self, delivery: Delivery, verdict: Verdict, refused: Refused) -> None:
+        """Take one message. It may be buffered until ``flush``.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+
+    def flush(self) -> None:
+        """Make everything written so far durable; afterwards it may be acknowledged."""
+
+
+class Seen(Protocol):
+    """Remembers which signed messages were taken, longer than this process lives.
+
+    A message is known by its signer's DN and its id. One that is only claimed to be somebody's is never asked for.
+    """
+
+    def knows(self, signer: str, message_id: str) -> bool:
+        """Whether that message was taken before.
+
+        Raises:
+            OutputError: what is remembered cannot be read.
+        """
+
+    def add(self, taken: Collection[tuple[str, str]]) -> None:
+        """Remember messages, durably when this returns: pairs of signer and id.
+
+        Raises:
+            OutputError: they cannot be remembered.
+        """
+
+    def close(self) -> None:
+        """Let go of it."""
 
 
 class Child(Protocol):

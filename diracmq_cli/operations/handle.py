@@ -8,10 +8,15 @@ from enum import StrEnum
 from typing import assert_never
 
 from diracmq_cli.core.message import Delivery, Handled, Settlement
+from diracmq_cli.core.policy import Refused
 from diracmq_cli.core.ports import Child, Clock, Launcher, Receiver, Stop
+from diracmq_cli.core.refusal import Distrust
+from diracmq_cli.core.verdict import Verdict
 from diracmq_cli.errors import ConfigError, MQError
 from diracmq_cli.operations.deadline import Deadline, soonest
-from diracmq_cli.operations.reading import EMPTY_CHECK, Judge, Limits
+from diracmq_cli.operations.reading import EMPTY_CHECK, Limits
+from diracmq_cli.operations.refusing import Refusals
+from diracmq_cli.operations.screening import Screen, Screened
 
 KILL_GRACE = 5.0
 """Seconds between SIGTERM and SIGKILL for a command that is out of time."""
@@ -31,13 +36,11 @@ class OnFail(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandleRequest:
-    """How failures are treated. ``can_dead_letter`` says whether a rejected message goes anywhere but to nothing;
-    ``command_timeout`` is in seconds."""
+    """How failures are treated; ``command_timeout`` is in seconds."""
 
     queue: str
     on_fail: OnFail = OnFail.STOP
     command_timeout: float | None = None
-    can_dead_letter: bool = False
 
 
 @dataclass(slots=True)
@@ -60,13 +63,11 @@ class HandleSummary:
             case _:
                 assert_never(settlement)
 
-    def text(self) -> str:
-        """One line of figures, leaving out what did not occur."""
+    def text(self, rejected: str = "dead-lettered") -> str:
+        """One line of figures, leaving out what did not occur; ``rejected`` says where what was rejected went."""
         parts = [f"{self.acked} handled"]
         parts += [
-            f"{count} {name}"
-            for count, name in ((self.requeued, "given back"), (self.rejected, "dead-lettered"))
-            if count
+            f"{count} {name}" for count, name in ((self.requeued, "given back"), (self.rejected, rejected)) if count
         ]
         return ", ".join(parts)
 
@@ -74,21 +75,23 @@ class HandleSummary:
 def handle(
     receiver: Receiver,
     launcher: Launcher,
-    judge: Judge,
+    screen: Screen,
     limits: Limits,
     request: HandleRequest,
+    refusals: Refusals,
     *,
     on_handled: Callable[[Delivery, Settlement, Handled], None],
     clock: Clock,
     stop: Stop,
 ) -> int:
-    """Hand messages to commands one after the other; returns how many left the queue.
+    """Hand messages to commands one after the other; returns how many left the queue by what their command said.
 
     A message is acknowledged only after its command has succeeded. On a stop, the command at hand is waited for.
+    What ``screen`` refuses reaches no command.
 
     Raises:
         MQError: a command failed and ``on_fail`` is stop, or it cannot be run; its message is back in the queue.
-        ConfigError: a command wants to dead-letter and the queue has no dead-letter queue.
+        ConfigError: a command wants to dead-letter, and there is no place for that.
     """
     whole, silence = Deadline(clock, limits.timeout), Deadline(clock, limits.idle)
     settled, requeued = 0, 0
@@ -102,8 +105,17 @@ def handle(
                 if whole.over or silence.over or (limits.until_empty and receiver.ready_count() == 0):
                     break
                 continue
-            handled = _run(launcher.start(delivery, judge(delivery)), receiver, request, clock)
-            settlement = _settle(receiver, delivery, handled, request)
+            silence.restart()
+            screened = screen.look(delivery)
+            if not screened.passes:
+                _pass_over(receiver, delivery, screened, refusals)
+                continue
+            handled = _run(launcher.start(delivery, screened.verdict), receiver, request, clock)
+            settlement = _settlement(receiver, delivery, handled, request, refusals)
+            if settlement is Settlement.ACK:
+                screen.taken(delivery, screened.verdict)
+                screen.flush()
+            _settle(receiver, delivery, screened.verdict, handled, settlement, refusals)
             on_handled(delivery, settlement, handled)
             if settlement is Settlement.REQUEUE:
                 requeued += 1
@@ -114,6 +126,16 @@ def handle(
     finally:
         receiver.put_back()
     return settled
+
+
+def _pass_over(receiver: Receiver, delivery: Delivery, screened: Screened, refusals: Refusals) -> None:
+    """Deal with a delivery that no command may have."""
+    if screened.refused is None:
+        receiver.want_more()
+        receiver.ack_one(delivery)
+    elif refusals.refuse(delivery, screened.verdict, screened.refused):
+        refusals.flush()
+        receiver.ack_one(delivery)
 
 
 def _run(child: Child, receiver: Receiver, request: HandleRequest, clock: Clock) -> Handled:
@@ -135,31 +157,45 @@ def _run(child: Child, receiver: Receiver, request: HandleRequest, clock: Clock)
     return child.result()
 
 
-def _settle(receiver: Receiver, delivery: Delivery, handled: Handled, request: HandleRequest) -> Settlement:
-    """Settle one delivery, or put it back and say why no more can be handled."""
+def _settlement(
+    receiver: Receiver, delivery: Delivery, handled: Handled, request: HandleRequest, refusals: Refusals
+) -> Settlement:
+    """How to settle one delivery; or put it back and say why no more can be handled."""
     settlement = handled.settlement
     if settlement is None and request.on_fail is not OnFail.STOP:
         settlement = Settlement.REQUEUE if request.on_fail is OnFail.REQUEUE else Settlement.REJECT
     if settlement is None or handled.stop:
         receiver.requeue(delivery)
         raise MQError(f"the command failed ({handled.detail}) and the message is back in {request.queue}")
-    if settlement is Settlement.REJECT and not request.can_dead_letter:
+    if settlement is Settlement.REJECT and not refusals.can_give_up:
         receiver.requeue(delivery)
         raise ConfigError(
             f"the command wants to dead-letter ({handled.detail}), and {request.queue} has no dead-letter queue: "
             "the message would be destroyed, so it is back in the queue",
-            hint="give the queue a DeadLetterQueue in the CS",
+            hint="give the queue a DeadLetterQueue in the CS, or name a directory with --reject-to",
         )
+    return settlement
+
+
+def _settle(
+    receiver: Receiver,
+    delivery: Delivery,
+    verdict: Verdict,
+    handled: Handled,
+    settlement: Settlement,
+    refusals: Refusals,
+) -> None:
     match settlement:
         case Settlement.ACK:
-            receiver.ack(delivery)
+            receiver.ack_one(delivery)
         case Settlement.REQUEUE:
             receiver.requeue(delivery)
         case Settlement.REJECT:
-            receiver.reject(delivery)
+            if refusals.give_up(delivery, verdict, Refused(Distrust.COMMAND.value, handled.detail)):
+                refusals.flush()
+                receiver.ack_one(delivery)
         case _:
             assert_never(settlement)
-    return settlement
 
 
 def _brake(receiver: Receiver, requeued: int, clock: Clock, stop: Stop) -> None:

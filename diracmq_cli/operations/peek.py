@@ -7,7 +7,7 @@ from diracmq_cli.core.model import QueueSpec, QueueType
 from diracmq_cli.core.ports import Clock, Receiver, Sink, Stop
 from diracmq_cli.errors import ConfigError
 from diracmq_cli.operations.deadline import Deadline, soonest
-from diracmq_cli.operations.reading import Judge
+from diracmq_cli.operations.screening import Screen
 
 SAFE_DELIVERY_LIMIT = 100
 """A quorum queue counts every look; below this limit a few looks would dead-letter or drop its messages."""
@@ -34,7 +34,7 @@ def guard(queue: QueueSpec) -> None:
 def peek(
     receiver: Receiver,
     sink: Sink,
-    judge: Judge,
+    screen: Screen,
     *,
     count: int,
     timeout: float | None,
@@ -42,9 +42,9 @@ def peek(
     clock: Clock,
     stop: Stop,
 ) -> int:
-    """Show up to ``count`` messages, got within ``timeout`` seconds, and leave the queue as it was.
+    """Show the next ``count`` messages, got within ``timeout`` seconds, and leave the queue as it was.
 
-    Returns how many were shown.
+    Returns how many were shown; what is refused is left out.
 
     Args:
         silence: seconds without a message after which there are no more (a stream does not say that it is at its
@@ -63,7 +63,11 @@ def peek(
             held.append(delivery)
     finally:
         receiver.put_back()
+    shown = 0
     for delivery in held:
-        sink.write(delivery, judge(delivery))
+        screened = screen.look(delivery)
+        if screened.passes:
+            sink.write(delivery, screened.verdict)
+            shown += 1
     sink.flush()
-    return len(held)
+    return shown

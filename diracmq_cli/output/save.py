@@ -1,22 +1,25 @@
 """``--save DIR``: each message as two files, ``NNNNNN-ID.body`` with its octets and ``NNNNNN-ID.json``, the envelope.
 
-The JSON appears last, so whoever finds one finds the body too. Files appear under these names only at ``flush``, when
-they are on the disk; until then, and after a crash, they are hidden files that end in ``.part``.
+A message that was refused has a third, ``NNNNNN-ID.reason``: the reason's code on its first line, a sentence on its
+second. The JSON appears last, so whoever finds one finds the others too. Files appear under these names only at
+``flush``, when they are on the disk; until then, and after a crash, they are hidden files that end in ``.part``.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from diracmq_cli.core.envelope import encode
 from diracmq_cli.core.message import Delivery
+from diracmq_cli.core.policy import Refused
 from diracmq_cli.core.verdict import Verdict
 from diracmq_cli.errors import OutputError
+from diracmq_cli.output.escape import visible
 
 _COUNTED = re.compile(r"([0-9]{6,18})-")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
@@ -26,15 +29,14 @@ _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """The two hidden files of one message, and what its names will say of it."""
+    """The hidden files of one message by the ends of their names, in the order in which they appear, and its id."""
 
-    body: str
-    envelope: str
+    files: Mapping[str, str]
     identifier: str
 
 
 class SaveSink:
-    """Saves messages into a directory (port ``Sink``); several processes may share it.
+    """Saves messages into a directory (ports ``Sink`` and ``Rejects``); several processes may share it.
 
     The counter goes on where the directory's files end. Files have mode 0600 and replace nothing.
     """
@@ -55,18 +57,22 @@ class SaveSink:
             self._probe()
             self._count = max((_number(path.name) for path in directory.iterdir()), default=0)
 
-    def write(self, delivery: Delivery, verdict: Verdict) -> None:
-        """Take one message.
+    def write(self, delivery: Delivery, verdict: Verdict, refused: Refused | None = None) -> None:
+        """Take one message, and why it was refused if it was.
 
         Raises:
             OutputError: it cannot be written; then nothing is left of it, nor of those not yet flushed.
         """
+        contents = {"body": delivery.message.body}
+        if refused is not None:
+            contents["reason"] = f"{refused.code}\n{visible(refused.reason)}\n".encode()
+        contents["json"] = encode(delivery, verdict).encode() + b"\n"
         stem = f".{self._token}-{len(self._pending)}"
-        parts = _Parts(f"{stem}.body.part", f"{stem}.json.part", _identifier(delivery))
+        parts = _Parts({end: f"{stem}.{end}.part" for end in contents}, _identifier(delivery))
         self._pending.append(parts)
         with self._translated():
-            self._create(parts.body, delivery.message.body)
-            self._create(parts.envelope, encode(delivery, verdict).encode() + b"\n")
+            for end, content in contents.items():
+                self._create(parts.files[end], content)
 
     def flush(self) -> None:
         """Bring everything taken to the disk, and give it its names.
@@ -78,8 +84,8 @@ class SaveSink:
             return
         with self._translated():
             for parts in self._pending:
-                self._sync(parts.body)
-                self._sync(parts.envelope)
+                for name in parts.files.values():
+                    self._sync(name)
             while self._pending:
                 self._publish(self._pending[0])
                 self._remove(self._pending.pop(0))
@@ -87,10 +93,10 @@ class SaveSink:
 
     def _probe(self) -> None:
         """Fail now, before anything is taken, where files cannot be made or not be linked."""
-        probe = _Parts(f".{self._token}.probe", f".{self._token}.probe-link", "")
+        probe = _Parts({"body": f".{self._token}.probe", "json": f".{self._token}.probe-link"}, "")
         try:
-            self._create(probe.body, b"")
-            self._link(probe.body, probe.envelope)
+            self._create(probe.files["body"], b"")
+            self._link(probe.files["body"], probe.files["json"])
         finally:
             self._remove(probe)
 
@@ -106,18 +112,18 @@ class SaveSink:
             os.close(fd)
 
     def _publish(self, parts: _Parts) -> None:
-        """Give both files the next number that is free; a hard link, unlike a rename, never replaces anything."""
+        """Give the files the next number that is free; a hard link, unlike a rename, never replaces anything."""
         while True:
             self._count += 1
-            stem = f"{self._count:06}-{parts.identifier}"
+            linked: list[str] = []
             try:
-                self._link(parts.body, f"{stem}.body")
-            except FileExistsError:
-                continue
-            try:
-                self._link(parts.envelope, f"{stem}.json")
+                for end, name in parts.files.items():
+                    target = f"{self._count:06}-{parts.identifier}.{end}"
+                    self._link(name, target)
+                    linked.append(target)
             except OSError as error:
-                os.unlink(f"{stem}.body", dir_fd=self._fd)
+                for target in linked:
+                    os.unlink(target, dir_fd=self._fd)
                 if not isinstance(error, FileExistsError):
                     raise
             else:
@@ -127,7 +133,7 @@ class SaveSink:
         os.link(source, target, src_dir_fd=self._fd, dst_dir_fd=self._fd, follow_symlinks=False)
 
     def _remove(self, parts: _Parts) -> None:
-        for name in (parts.body, parts.envelope):
+        for name in parts.files.values():
             with suppress(FileNotFoundError):
                 os.unlink(name, dir_fd=self._fd)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from diracmq_cli.core.message import Delivery, Handled, Settlement
 from diracmq_cli.core.model import QueueSpec, QueueType
@@ -14,11 +15,17 @@ from diracmq_cli.core.quantity import format_duration
 from diracmq_cli.errors import ConfigError, UsageError
 from diracmq_cli.operations.consume import consume
 from diracmq_cli.operations.handle import HandleRequest, HandleSummary, OnFail, handle
-from diracmq_cli.operations.reading import Judge, Limits
+from diracmq_cli.operations.reading import Limits
+from diracmq_cli.operations.refusing import OnUntrusted, Refusals
+from diracmq_cli.operations.screening import Screen
+from diracmq_cli.wiring.acceptance import TrustOptions, refused_text, screen_for
 from diracmq_cli.wiring.console import Console
-from diracmq_cli.wiring.judging import judge_for
+from diracmq_cli.wiring.once import remembering
 from diracmq_cli.wiring.setup import Setup
 from diracmq_cli.wiring.sinks import printing_sink
+
+if TYPE_CHECKING:
+    from diracmq_cli.output.save import SaveSink
 
 CONNECT_TIMEOUT = 30.0
 """Seconds to reach the broker, for commands that then run until told."""
@@ -32,7 +39,11 @@ BROKER_CONSUMER_TIMEOUT = 1800.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsumeOptions:
-    """The flags of ``consume``. ``command`` is an argument vector, a string for ``/bin/sh -c``, or None."""
+    """The flags of ``consume``.
+
+    ``command`` is an argument vector, a string for ``/bin/sh -c``, or None. ``on_untrusted`` is None where it follows
+    from the queue, ``reject_to`` a directory for what is refused.
+    """
 
     queue: str
     limits: Limits
@@ -41,6 +52,10 @@ class ConsumeOptions:
     command: tuple[str, ...] | str | None = None
     on_fail: OnFail = OnFail.STOP
     command_timeout: float | None = None
+    trust: TrustOptions = field(default_factory=TrustOptions)
+    on_untrusted: OnUntrusted | None = None
+    reject_to: str | None = None
+    once: bool = False
 
     def check(self) -> None:
         """Refuse flags that contradict each other.
@@ -52,6 +67,52 @@ class ConsumeOptions:
             raise UsageError("a command takes the messages: no --save or --format beside it")
         if self.save is not None and self.template is not None:
             raise UsageError("--save and --format exclude each other")
+        if self.on_untrusted is OnUntrusted.KEEP and self.limits.endless:
+            raise UsageError(
+                "--on-untrusted keep holds messages to the end, and there is none",
+                hint="add --drain, -n, --timeout or --idle",
+            )
+
+    def action(self, queue: QueueSpec) -> OnUntrusted:
+        """What happens to messages whose origin is not good enough: given up where that destroys nothing."""
+        if self.on_untrusted is not None:
+            return self.on_untrusted
+        return OnUntrusted.DEAD if self._can_give_up(queue) else OnUntrusted.STOP
+
+    def check_for(self, queue: QueueSpec) -> None:
+        """Refuse flags that do not go with the queue.
+
+        Raises:
+            UsageError, ConfigError: they do not.
+        """
+        if queue.type is QueueType.STREAM:
+            raise UsageError(
+                f"{queue.address} is a stream: reading takes nothing from it",
+                hint=f"dirac-mq tail {queue.address} --last 10",
+            )
+        if not self._can_give_up(queue):
+            self._refuse_to_destroy(queue)
+        limit = queue.consumer_timeout or BROKER_CONSUMER_TIMEOUT
+        if self.command_timeout is not None and self.command_timeout > limit:
+            raise UsageError(
+                f"--cmd-timeout is longer than the {format_duration(limit)} that the broker waits for an "
+                "acknowledgement",
+                hint=f"set ConsumerTimeout of {queue.address} in the CS and on the broker, or shorten --cmd-timeout",
+            )
+
+    def _can_give_up(self, queue: QueueSpec) -> bool:
+        return self.reject_to is not None or queue.dead_letter_queue is not None
+
+    def _refuse_to_destroy(self, queue: QueueSpec) -> None:
+        for flag, asked in (
+            ("--on-fail dead", self.on_fail is OnFail.DEAD),
+            ("--on-untrusted dead", self.on_untrusted is OnUntrusted.DEAD),
+        ):
+            if asked:
+                raise ConfigError(
+                    f"{queue.address} has no dead-letter queue, so {flag} would destroy messages ({queue.source})",
+                    hint="give the queue a DeadLetterQueue in the CS, or name a directory with --reject-to",
+                )
 
 
 def run_consume(setup: Setup, options: ConsumeOptions, console: Console) -> None:
@@ -64,34 +125,47 @@ def run_consume(setup: Setup, options: ConsumeOptions, console: Console) -> None
     options.check()
     target = setup.target(options.queue)
     queue = target.queue
-    _refuse_unsuitable(queue, options)
-    take = _taker(queue, options, console, judge_for(queue, setup))
-    limits = options.limits
-    session = setup.open(
-        target.service, timeout=_at_most(limits.timeout, CONNECT_TIMEOUT), wake_fd=console.stop.wake_fd
-    )
-    try:
-        # One command runs at a time: what waited behind it would use up the broker's patience, and be nobody else's.
-        prefetch = PREFETCH if options.command is None else 1
-        receiver = session.consumer(queue, limit=limits.count, prefetch=prefetch)
-        taken = take(receiver, limits.after(time.monotonic() - started))
-    finally:
-        session.close()
+    options.check_for(queue)
+    rejects = None if options.reject_to is None else _directory(options.reject_to)
+    with remembering(queue, options.trust, once=options.once) as seen:
+        screen = screen_for(queue, options.trust, setup, console, seen=seen)
+        take = _taker(queue, options, console, screen)
+        limits = options.limits
+        session = setup.open(
+            target.service, timeout=_at_most(limits.timeout, CONNECT_TIMEOUT), wake_fd=console.stop.wake_fd
+        )
+        refusals: Refusals | None = None
+        try:
+            # One command runs at a time: what waited behind it would use up the broker's patience, and be nobody
+            # else's.
+            prefetch = PREFETCH if options.command is None else 1
+            receiver = session.consumer(queue, limit=limits.count, prefetch=prefetch)
+            refusals = Refusals(
+                receiver,
+                str(queue.address),
+                on_untrusted=options.action(queue),
+                rejects=rejects,
+                dead_letters=queue.dead_letter_queue is not None,
+            )
+            taken = take(receiver, limits.after(time.monotonic() - started), refusals)
+        finally:
+            session.close()
+            _tell(refusals, screen, queue, options, console)
     if not console.stop.requested:
-        limits.check(taken, str(queue.address))
+        limits.check(taken, str(queue.address), screen.refused.total())
 
 
-Taker = Callable[[Receiver, Limits], int]
+Taker = Callable[[Receiver, Limits, Refusals], int]
 
 
-def _taker(queue: QueueSpec, options: ConsumeOptions, console: Console, judge: Judge) -> Taker:
+def _taker(queue: QueueSpec, options: ConsumeOptions, console: Console, screen: Screen) -> Taker:
     """What to do with a receiver; flags, template and directory are checked before anything is taken."""
     if options.command is not None:
-        return _handler(queue, options, console, judge)
+        return _handler(queue, options, console, screen)
     sink = _sink(options, console)
 
-    def take(receiver: Receiver, limits: Limits) -> int:
-        taken = consume(receiver, sink, judge, limits, clock=time.monotonic, stop=console.stop)
+    def take(receiver: Receiver, limits: Limits, refusals: Refusals) -> int:
+        taken = consume(receiver, sink, screen, limits, refusals, clock=time.monotonic, stop=console.stop)
         if options.save is not None or console.verbose:
             where = "" if options.save is None else f", saved in {options.save}"
             console.talk.info(f"{queue.address}: {taken} taken{where}")
@@ -100,16 +174,11 @@ def _taker(queue: QueueSpec, options: ConsumeOptions, console: Console, judge: J
     return take
 
 
-def _handler(queue: QueueSpec, options: ConsumeOptions, console: Console, judge: Judge) -> Taker:
+def _handler(queue: QueueSpec, options: ConsumeOptions, console: Console, screen: Screen) -> Taker:
     from diracmq_cli.output.child import Launcher
 
     launcher = Launcher(options.command or ())
-    request = HandleRequest(
-        queue=str(queue.address),
-        on_fail=options.on_fail,
-        command_timeout=options.command_timeout,
-        can_dead_letter=queue.dead_letter_queue is not None,
-    )
+    request = HandleRequest(queue=str(queue.address), on_fail=options.on_fail, command_timeout=options.command_timeout)
     summary = HandleSummary()
 
     def tell(delivery: Delivery, settlement: Settlement, handled: Handled) -> None:
@@ -117,42 +186,48 @@ def _handler(queue: QueueSpec, options: ConsumeOptions, console: Console, judge:
         if settlement is not Settlement.ACK:
             console.talk.warning(f"message {delivery.message.properties.message_id}: {handled.detail}")
 
-    def take(receiver: Receiver, limits: Limits) -> int:
+    def take(receiver: Receiver, limits: Limits, refusals: Refusals) -> int:
         try:
             return handle(
-                receiver, launcher, judge, limits, request, on_handled=tell, clock=time.monotonic, stop=console.stop
+                receiver,
+                launcher,
+                screen,
+                limits,
+                request,
+                refusals,
+                on_handled=tell,
+                clock=time.monotonic,
+                stop=console.stop,
             )
         finally:
-            console.talk.info(f"{queue.address}: {summary.text()}")
+            console.talk.info(f"{queue.address}: {summary.text(_given_up(options))}")
 
     return take
 
 
 def _sink(options: ConsumeOptions, console: Console) -> Sink:
-    if options.save is None:
-        return printing_sink(console, options.template)
+    return printing_sink(console, options.template) if options.save is None else _directory(options.save)
+
+
+def _directory(path: str) -> SaveSink:
     from diracmq_cli.output.save import SaveSink
 
-    return SaveSink(Path(options.save))
+    return SaveSink(Path(path))
 
 
-def _refuse_unsuitable(queue: QueueSpec, options: ConsumeOptions) -> None:
-    if queue.type is QueueType.STREAM:
-        raise UsageError(
-            f"{queue.address} is a stream: reading takes nothing from it",
-            hint=f"dirac-mq tail {queue.address} --last 10",
-        )
-    if options.on_fail is OnFail.DEAD and queue.dead_letter_queue is None:
-        raise ConfigError(
-            f"{queue.address} has no dead-letter queue, so --on-fail dead would destroy messages ({queue.source})",
-            hint="give the queue a DeadLetterQueue in the CS",
-        )
-    limit = queue.consumer_timeout or BROKER_CONSUMER_TIMEOUT
-    if options.command_timeout is not None and options.command_timeout > limit:
-        raise UsageError(
-            f"--cmd-timeout is longer than the {format_duration(limit)} that the broker waits for an acknowledgement",
-            hint=f"set ConsumerTimeout of {queue.address} in the CS and on the broker, or shorten --cmd-timeout",
-        )
+def _tell(
+    refusals: Refusals | None, screen: Screen, queue: QueueSpec, options: ConsumeOptions, console: Console
+) -> None:
+    """Say what was refused and what was left out as a repeat."""
+    if refusals is not None and refusals.dealt_with:
+        become = "held and put back" if refusals.held else _given_up(options)
+        console.talk.warning(f"{queue.address}: {refused_text(refusals.dealt_with, become)}")
+    if screen.repeated:
+        console.talk.info(f"{queue.address}: {screen.repeated} dropped, taken before (the same signer and id)")
+
+
+def _given_up(options: ConsumeOptions) -> str:
+    return "dead-lettered" if options.reject_to is None else f"put into {options.reject_to}"
 
 
 def _at_most(limit: float | None, default: float) -> float:

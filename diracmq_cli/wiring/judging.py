@@ -22,16 +22,28 @@ if TYPE_CHECKING:
     from diracmq_cli.origin import Verifier
 
 
-def judge_for(queue: QueueSpec, setup: Setup) -> Callable[[Delivery], Verdict]:
-    """A function that judges deliveries of ``queue``; it never raises for what a publisher has put there."""
-    return _Judge(queue, setup)
+def judge_for(queue: QueueSpec, setup: Setup, max_age: float | None = None) -> Callable[[Delivery], Verdict]:
+    """A function that judges deliveries of ``queue``; it never raises for what a publisher has put there.
+
+    ``max_age`` is as for ``max_age_of``.
+    """
+    return _Judge(queue, setup, max_age)
+
+
+def max_age_of(queue: QueueSpec, wanted: float | None) -> float:
+    """For how many seconds a signature counts: as ``wanted``, else as long as the queue keeps its messages."""
+    from diracmq_cli.origin.verify import DEFAULT_MAX_AGE
+
+    if wanted is not None:
+        return wanted
+    return queue.message_ttl or DEFAULT_MAX_AGE
 
 
 class _Judge:
     """Judges the route first, then the stamp: a message that is wrong in either way is wrong."""
 
-    def __init__(self, queue: QueueSpec, setup: Setup) -> None:
-        self._queue, self._setup = queue, setup
+    def __init__(self, queue: QueueSpec, setup: Setup, max_age: float | None) -> None:
+        self._queue, self._setup, self._wanted_age = queue, setup, max_age
         self._route = Route.to(queue, setup.model)
         self._movers = Movers.on_the_way_to(queue, setup.model, lambda: self._registry)
         self._services = {queue.service.name} | {
@@ -56,11 +68,9 @@ class _Judge:
             reason = f"signed, and cannot be verified: {error}"
             return Verdict(level=None, reason=reason, code=Distrust.UNVERIFIABLE.value)
 
-    @property
+    @cached_property
     def _max_age(self) -> float:
-        from diracmq_cli.origin.verify import DEFAULT_MAX_AGE
-
-        return self._queue.message_ttl or DEFAULT_MAX_AGE
+        return max_age_of(self._queue, self._wanted_age)
 
     @cached_property
     def _registry(self) -> Registry:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from diracmq_cli.core.model import QueueType
 from diracmq_cli.errors import UsageError
 from diracmq_cli.operations.peek import guard, peek
 from diracmq_cli.operations.reading import Limits
+from diracmq_cli.wiring.acceptance import TrustOptions, refused_text, screen_for
 from diracmq_cli.wiring.console import Console
-from diracmq_cli.wiring.judging import judge_for
 from diracmq_cli.wiring.setup import Setup
 from diracmq_cli.wiring.sinks import printing_sink
 from diracmq_cli.wiring.streams import END_WAIT
@@ -27,6 +27,7 @@ class PeekOptions:
     limits: Limits
     template: str | None = None
     force: bool = False
+    trust: TrustOptions = field(default_factory=TrustOptions)
 
 
 def run_peek(setup: Setup, options: PeekOptions, console: Console) -> None:
@@ -42,6 +43,7 @@ def run_peek(setup: Setup, options: PeekOptions, console: Console) -> None:
     queue = target.queue
     if not options.force:
         guard(queue)
+    screen = screen_for(queue, options.trust, setup, console)
     count = options.limits.count or DEFAULT_COUNT
     timeout = DEFAULT_TIMEOUT if options.limits.timeout is None else options.limits.timeout
     started = time.monotonic()
@@ -54,7 +56,7 @@ def run_peek(setup: Setup, options: PeekOptions, console: Console) -> None:
         shown = peek(
             receiver,
             sink,
-            judge_for(queue, setup),
+            screen,
             count=count,
             timeout=max(0.0, timeout - (time.monotonic() - started)),
             silence=END_WAIT if queue.type is QueueType.STREAM else None,
@@ -63,5 +65,7 @@ def run_peek(setup: Setup, options: PeekOptions, console: Console) -> None:
         )
     finally:
         session.close()
+    if screen.refused:
+        console.talk.warning(f"{queue.address}: {refused_text(screen.refused, 'left out')}")
     if not console.stop.requested:
-        options.limits.check(shown, str(queue.address))
+        options.limits.check(shown, str(queue.address), screen.refused.total())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from diracmq_cli.core.model import QueueSpec, QueueType
@@ -12,8 +12,8 @@ from diracmq_cli.core.ports import Receiver, Session
 from diracmq_cli.errors import UsageError
 from diracmq_cli.operations.reading import Limits
 from diracmq_cli.operations.tail import tail
+from diracmq_cli.wiring.acceptance import TrustOptions, refused_text, screen_for
 from diracmq_cli.wiring.console import Console
-from diracmq_cli.wiring.judging import judge_for
 from diracmq_cli.wiring.setup import Setup
 from diracmq_cli.wiring.sinks import printing_sink
 from diracmq_cli.wiring.streams import first_of_last, moment, offset_of
@@ -33,6 +33,7 @@ class TailOptions:
     since: str | None = None
     offset: str | None = None
     last: int | None = None
+    trust: TrustOptions = field(default_factory=TrustOptions)
 
     def check(self, queue: QueueSpec) -> None:
         """Refuse flags that contradict each other or the queue's type.
@@ -69,6 +70,7 @@ def run_tail(setup: Setup, options: TailOptions, console: Console) -> None:
     target = setup.target(options.queue)
     queue = target.queue
     options.check(queue)
+    screen = screen_for(queue, options.trust, setup, console)
     since = None if options.since is None else moment(options.since, time.time())
     limit = options.limits.timeout
     timeout = CONNECT_TIMEOUT if limit is None else min(limit, CONNECT_TIMEOUT)
@@ -84,7 +86,7 @@ def run_tail(setup: Setup, options: TailOptions, console: Console) -> None:
         shown = tail(
             receiver,
             sink,
-            judge_for(queue, setup),
+            screen,
             options.limits.after(time.monotonic() - started),
             since=since,
             clock=time.monotonic,
@@ -92,8 +94,10 @@ def run_tail(setup: Setup, options: TailOptions, console: Console) -> None:
         )
     finally:
         session.close()
+        if screen.refused:
+            console.talk.warning(f"{queue.address}: {refused_text(screen.refused, 'left out')}")
     if not console.stop.requested:
-        options.limits.check(shown, str(queue.address))
+        options.limits.check(shown, str(queue.address), screen.refused.total())
 
 
 def _start(options: TailOptions, since: float | None, find_last: Callable[[int], str | int]) -> str | int:

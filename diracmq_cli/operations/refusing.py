@@ -1,0 +1,122 @@
+"""What becomes of messages that their reader refuses: put into a directory, dead-lettered, held, or the end of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from enum import StrEnum
+from typing import assert_never
+
+from diracmq_cli.core.message import Delivery
+from diracmq_cli.core.policy import Refused
+from diracmq_cli.core.ports import Receiver, Rejects
+from diracmq_cli.core.verdict import Verdict
+from diracmq_cli.errors import CredentialError, DataError
+
+MAX_HELD = 1000
+"""Messages that are held back at most: nobody else sees them meanwhile, and they are in our memory and the broker's."""
+
+
+class OnUntrusted(StrEnum):
+    """What to do with a message whose origin is not good enough."""
+
+    DEAD = "dead"
+    KEEP = "keep"
+    STOP = "stop"
+
+
+class Refusals:
+    """Deals with refused deliveries of ``receiver``; none of them counts towards its limit.
+
+    Args:
+        receiver: what they came from; it puts back what is held.
+        queue: for messages to people.
+        on_untrusted: what to do with those whose origin is not good enough.
+        rejects: takes what is given up; None leaves it to the queue's dead letters.
+        dead_letters: whether the queue has any: without them, and without ``rejects``, nothing can be given up.
+
+    Attributes:
+        dealt_with: how many were given up or are held, by the code of the reason.
+    """
+
+    def __init__(
+        self,
+        receiver: Receiver,
+        queue: str,
+        *,
+        on_untrusted: OnUntrusted,
+        rejects: Rejects | None,
+        dead_letters: bool,
+    ) -> None:
+        self._receiver = receiver
+        self._queue = queue
+        self._on_untrusted = on_untrusted
+        self._rejects = rejects
+        self.can_give_up = rejects is not None or dead_letters
+        self.dealt_with: Counter[str] = Counter()
+        self.held = 0
+
+    def refuse(self, delivery: Delivery, verdict: Verdict, refused: Refused) -> bool:
+        """Deal with a delivery whose origin is not good enough.
+
+        Returns:
+            Whether it is to be acknowledged after the next ``flush``; if not, it is settled already, or held.
+
+        Raises:
+            CredentialError: it cannot be judged here and now, which is not the message's fault, so that giving it up
+                would be wrong whatever was asked for.
+            DataError: it is the end, or too many are held.
+            OutputError: it cannot be saved.
+        """
+        message_id = delivery.message.properties.message_id
+        if refused.readers_own:
+            raise CredentialError(
+                f"message {message_id} cannot be judged ({refused.reason}) and is back in {self._queue}",
+                hint="fetch-crl brings the CRLs of the CA directory up to date; --capath names another directory",
+            )
+        match self._on_untrusted:
+            case OnUntrusted.DEAD:
+                why = replace(verdict, reason=refused.reason, code=refused.code)
+                to_be_acknowledged = self.give_up(delivery, why, refused)
+            case OnUntrusted.KEEP:
+                self._hold()
+                to_be_acknowledged = False
+            case OnUntrusted.STOP:
+                raise DataError(
+                    f"message {message_id} is not accepted ({refused.reason}) and is back in {self._queue}",
+                    hint="to go on without it: --reject-to DIR, or --on-untrusted keep",
+                )
+            case _:
+                assert_never(self._on_untrusted)
+        self._receiver.want_more()
+        self.dealt_with[refused.code] += 1
+        return to_be_acknowledged
+
+    def give_up(self, delivery: Delivery, verdict: Verdict, refused: Refused) -> bool:
+        """Put a delivery where what is given up goes; returns as ``refuse``.
+
+        Raises:
+            OutputError: it cannot be saved.
+        """
+        if self._rejects is None:
+            self._receiver.reject(delivery)
+            return False
+        self._rejects.write(delivery, verdict, refused)
+        return True
+
+    def flush(self) -> None:
+        """Make durable what was saved, so that it may be acknowledged.
+
+        Raises:
+            OutputError: it cannot be saved.
+        """
+        if self._rejects is not None:
+            self._rejects.flush()
+
+    def _hold(self) -> None:
+        if self.held == MAX_HELD:
+            raise DataError(
+                f"more than {MAX_HELD} messages are not accepted: they are back in {self._queue}",
+                hint="--reject-to DIR takes them out of the queue",
+            )
+        self.held += 1
