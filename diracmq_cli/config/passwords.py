@@ -14,21 +14,21 @@ LOCAL_INSTALLATION = "/LocalInstallation/MessageQueueing"
 
 
 def find_password(
-    configuration: Configuration, sections: Sequence[Section | None]
+    configuration: Configuration, sections: Sequence[Section | None], name: str = "Password"
 ) -> tuple[Secret | None, CredentialError | None]:
-    """The ``Password`` of the first of ``sections`` that has one, or why it cannot be used.
+    """The option ``name`` of the first of ``sections`` that has one, or why it cannot be used.
 
     A password that others could read is not passed over for a less specific one: it would be the wrong one.
     """
     for section in sections:
-        option = section.options.get("Password") if section is not None else None
+        option = section.options.get(name) if section is not None else None
         if section is None or option is None or not option.value:
             continue
         exposure = configuration.exposed.get(option.file)
         if exposure is None:
-            return Secret(option.value, Source(f"{section.path}/Password", option.file)), None
+            return Secret(option.value, Source(f"{section.path}/{name}", option.file)), None
         return None, CredentialError(
-            f"{section.path}/Password in {option.place} cannot be used: {exposure}",
+            f"{section.path}/{name} in {option.place} cannot be used: {exposure}",
             hint=f"chmod 600 {shlex.quote(option.file)}",
         )
     return None, None

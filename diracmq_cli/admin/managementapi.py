@@ -1,0 +1,191 @@
+"""A broker reached through RabbitMQ's management HTTP API (its reference: ``/api/index.html`` of any broker)."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import ssl
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import quote, urlsplit
+
+from diracmq_cli.admin.changes import Action, Change
+from diracmq_cli.admin.control import CLOSE_REASON, Outcome
+from diracmq_cli.admin.entries import LARGEST, Entries, Entry, Kind, read_entries
+from diracmq_cli.core.model import Secret
+from diracmq_cli.core.strictjson import parse_json
+from diracmq_cli.errors import BrokerUnreachable, CredentialError, MQError, PermissionDenied, ProtocolError
+
+_PORTS = {"https": 15671, "http": 15672}
+"""RabbitMQ's own, not the web's: what a URL without a port means here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The user whose name and password the API takes; it needs the tag ``administrator``."""
+
+    user: str
+    password: Secret
+
+    @property
+    def header(self) -> str:
+        """The value of ``Authorization`` (RFC 7617)."""
+        return "Basic " + base64.b64encode(f"{self.user}:{self.password.value}".encode()).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    body: bytes = field(repr=False)
+
+    @property
+    def reason(self) -> str:
+        """What the API says, in a line."""
+        try:
+            said = parse_json(self.body, "the answer", limit=1 << 16)
+        except MQError:
+            said = None
+        text = said.get("reason") or said.get("error") if isinstance(said, dict) else None
+        return f"HTTP {self.status}" + (f": {' '.join(str(text).split())[:300]}" if text else "")
+
+
+class ManagementAPI:
+    """Port ``Control``, over HTTPS (or HTTP, which is for loopback: the caller has seen to it).
+
+    Args:
+        url: the CS's ManagementURL.
+        account: who we are there.
+        context: verifies the server; None for plain HTTP.
+        timeout: seconds that any one answer may take.
+    """
+
+    def __init__(self, url: str, account: Account, context: ssl.SSLContext | None, *, timeout: float) -> None:
+        self._url = url
+        self._account = account
+        parts = urlsplit(url)
+        self._prefix = parts.path.rstrip("/") + "/api"
+        host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
+        self._connection = (
+            http.client.HTTPConnection(host, port, timeout=timeout)
+            if context is None
+            else http.client.HTTPSConnection(host, port, timeout=timeout, context=context)
+        )
+
+    def entries(self) -> Entries:
+        """See ``Control.entries``. (GET /api/definitions, which has internal exchanges too.)"""
+        answer = self._ask("GET", "definitions")
+        if answer.status in (401, 403):
+            raise PermissionDenied(
+                f"{self._url} does not let {self._account.user} read everything: {answer.reason}",
+                hint=f"rabbitmqctl set_user_tags {self._account.user} administrator",
+            )
+        if answer.status != http.HTTPStatus.OK:
+            raise ProtocolError(f"{self._url}: GET /api/definitions says {answer.reason}", hint="check ManagementURL")
+        return read_entries(answer.body.decode(errors="replace"), f"what {self._url} says it holds")
+
+    def make(self, changes: Sequence[Change]) -> Iterator[Outcome]:
+        """See ``Control.make``."""
+        for change in changes:
+            problem = self._remove(change.entry) if change.action is Action.REMOVE else self._put(change.entry)
+            if problem is None and change.loser is not None:
+                closing = self._ask("DELETE", "connections", "username", change.loser)
+                problem = None if _done(closing) else f"done, but connections stay open: {closing.reason}"
+            yield Outcome(change, problem)
+
+    def close(self) -> None:
+        """End the connection."""
+        self._connection.close()
+
+    def _put(self, entry: Entry) -> str | None:
+        """Add or change one thing; why it could not be done."""
+        if entry.kind is Kind.LIMIT:
+            answer = self._ask("PUT", "user-limits", *entry.identity, body=dict(entry.properties))
+        else:
+            answer = self._ask("POST", "definitions", body=entry.document())
+        return None if _done(answer) else answer.reason
+
+    def _remove(self, entry: Entry) -> str | None:
+        """Remove one thing; why it could not be done."""
+        query = ""
+        if entry.kind is Kind.BINDING:
+            path = self._binding(entry)
+            if path is None:
+                return None
+        else:
+            path = (_COLLECTIONS[entry.kind], *entry.identity)
+        if entry.kind is Kind.EXCHANGE:
+            query = "?if-unused=true"
+        answer = self._ask("DELETE", *path, query=query)
+        return None if _done(answer) or answer.status == http.HTTPStatus.NOT_FOUND else answer.reason
+
+    def _binding(self, entry: Entry) -> tuple[str, ...] | None:
+        """The path of a binding; the broker makes its last part from routing key and arguments. None: it has gone."""
+        to_exchange = entry.field("destination_type") == "exchange"
+        ends = (entry.field("source"), "e" if to_exchange else "q", entry.field("destination"))
+        path = ("bindings", entry.field("vhost"), "e", *ends)
+        answer = self._ask("GET", *path)
+        found = parse_json(answer.body, "a list of bindings", limit=LARGEST) if answer.status == 200 else []
+        for row in found if isinstance(found, list) else []:
+            if not isinstance(row, dict) or row.get("routing_key") != entry.field("routing_key"):
+                continue
+            if row.get("arguments") == json.loads(entry.field("arguments")):
+                return *path, str(row["properties_key"])
+        return None
+
+    def _ask(self, method: str, *path: str, query: str = "", body: object = None) -> _Answer:
+        """One request, tried again once when the server has hung up meanwhile: every request may be repeated.
+
+        Raises:
+            CredentialError: name and password are refused.
+            BrokerUnreachable: it cannot be asked.
+        """
+        where = f"{self._prefix}/{'/'.join(quote(part, safe='') for part in path)}{query}"
+        headers = {"Authorization": self._account.header, "Content-Type": "application/json", "X-Reason": CLOSE_REASON}
+        octets = None if body is None else json.dumps(body).encode()
+        fresh = self._connection.sock is None
+        try:
+            answer = self._exchange(method, where, octets, headers)
+        except (ConnectionError, http.client.RemoteDisconnected) as error:
+            self._connection.close()
+            if fresh:
+                raise self._unreachable(error) from error
+            return self._ask(method, *path, query=query, body=body)
+        except (OSError, http.client.HTTPException) as error:
+            self._connection.close()
+            raise self._unreachable(error) from error
+        if answer.status == http.HTTPStatus.UNAUTHORIZED:
+            raise CredentialError(
+                f"{self._url} refuses {self._account.user}: {answer.reason}",
+                hint=f"check ManagementUser and {self._account.password.place or 'ManagementPassword'}",
+            )
+        return answer
+
+    def _exchange(self, method: str, where: str, octets: bytes | None, headers: dict[str, str]) -> _Answer:
+        self._connection.request(method, where, octets, headers)
+        response = self._connection.getresponse()
+        return _Answer(response.status, response.read(LARGEST))
+
+    def _unreachable(self, error: OSError | http.client.HTTPException) -> MQError:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return CredentialError(
+                f"{self._url}: its certificate cannot be verified: {error.verify_message}",
+                hint="point to the directory of CA certificates with --capath or X509_CERT_DIR",
+            )
+        text = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+        return BrokerUnreachable(f"{self._url}: {text.lower()}", hint="check ManagementURL, or use --node on the host")
+
+
+_COLLECTIONS = {
+    Kind.EXCHANGE: "exchanges",
+    Kind.POLICY: "policies",
+    Kind.USER: "users",
+    Kind.PERMISSION: "permissions",
+    Kind.TOPIC_PERMISSION: "topic-permissions",
+    Kind.LIMIT: "user-limits",
+}
+"""Where the API keeps each kind that is removed; the path goes on with the entry's identity."""
+
+
+def _done(answer: _Answer) -> bool:
+    return 200 <= answer.status < 300
