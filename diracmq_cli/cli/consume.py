@@ -96,7 +96,7 @@ def consume(
                 hint=f"to look without taking: dirac-mq peek {queue}",
             )
         run_consume(
-            setup_of(connection),
+            setup_of(connection, console),
             ConsumeOptions(
                 queue=queue,
                 limits=limits_of(connection, reading, until_empty=drain),

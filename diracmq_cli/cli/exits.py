@@ -6,7 +6,7 @@ import functools
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, ParamSpec
 
 import typer
@@ -22,9 +22,13 @@ P = ParamSpec("P")
 
 @contextmanager
 def running(verb: str, talk: Talk) -> Iterator[Console]:
-    """Run a command's body: errors are told and become the exit status, signals ask for a clean end."""
+    """Run a command's body: errors are told and become the exit status, signals ask for a clean end.
+
+    What the body leaves for afterwards (``Console.afterwards``) is done when its end has been told, unless a signal
+    ended it.
+    """
     program = f"dirac-mq-{verb}"
-    with reporting(program, debug=talk.debug):
+    with ExitStack() as afterwards, reporting(program, debug=talk.debug):
         from diracmq_cli.wiring.console import Console
         from diracmq_cli.wiring.logs import start_logging
         from diracmq_cli.wiring.signals import StopSignals
@@ -32,7 +36,13 @@ def running(verb: str, talk: Talk) -> Iterator[Console]:
         start_logging(program, talk.debug_level)
         with StopSignals() as stop:
             yield Console.of_process(
-                program, stop, json=talk.json, quiet=talk.quiet, verbose=talk.verbose, color=talk.color
+                program,
+                stop,
+                json=talk.json,
+                quiet=talk.quiet,
+                verbose=talk.verbose,
+                color=talk.color,
+                afterwards=afterwards,
             )
 
 

@@ -42,9 +42,19 @@ def duration(text: str) -> float:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sources:
-    """Which configuration, and who we are for those who serve it."""
+class Connection:
+    """Which configuration, which broker, and who we are there."""
 
+    broker: Annotated[
+        str | None,
+        typer.Option(
+            "-b",
+            "--broker",
+            metavar="SERVICE|URL",
+            envvar="DIRAC_MQ_BROKER",
+            help="Service of the CS to use, or amqps://host:port/vhost of a broker.",
+        ),
+    ] = None
     cfg: Annotated[
         list[str] | None,
         typer.Option("--cfg", metavar="FILE", help="CFG file to read besides DIRAC's own; the last one wins."),
@@ -52,6 +62,16 @@ class Sources:
     option: Annotated[
         list[str] | None,
         typer.Option("-o", metavar="/Section/Option=VALUE", help="Set one option of the configuration, as in DIRAC."),
+    ] = None
+    cs_max_age: Annotated[
+        float | None,
+        typer.Option(
+            "--cs-max-age",
+            parser=duration,
+            metavar="DURATION",
+            envvar="DIRAC_MQ_CS_MAX_AGE",
+            help="Trust the kept copy of the remote CS for this long (default 1h; 0 asks first).",
+        ),
     ] = None
     cert: Annotated[str | None, typer.Option("--cert", metavar="FILE", help="Certificate to log in with.")] = None
     key: Annotated[str | None, typer.Option("--key", metavar="FILE", help="Its private key.")] = None
@@ -72,22 +92,6 @@ class Sources:
             metavar="DURATION",
             envvar="DIRAC_MQ_TIMEOUT",
             help="End after this long at most, such as 300ms, 5s, 2m, 1h.",
-        ),
-    ] = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Connection(Sources):
-    """Which configuration, which broker, and who we are there."""
-
-    broker: Annotated[
-        str | None,
-        typer.Option(
-            "-b",
-            "--broker",
-            metavar="SERVICE|URL",
-            envvar="DIRAC_MQ_BROKER",
-            help="Service of the CS to use, or amqps://host:port/vhost of a broker.",
         ),
     ] = None
 
@@ -162,7 +166,7 @@ class Trust:
     ] = None
 
 
-GROUPS = (Sources, Connection, Talk, Reading, Trust)
+GROUPS = (Connection, Talk, Reading, Trust)
 
 
 def grouped(command: Callable[..., R]) -> Callable[..., R]:

@@ -33,7 +33,7 @@ def list_(
         from diracmq_cli.wiring.listing import ListOptions, run_list
 
         run_list(
-            setup_of(connection),
+            setup_of(connection, console),
             ListOptions(patterns=tuple(pattern or ()), broker=connection.broker, timeout=connection.timeout),
             console,
         )

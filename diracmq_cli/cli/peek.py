@@ -41,7 +41,7 @@ def peek(
         from diracmq_cli.wiring.peeking import PeekOptions, run_peek
 
         run_peek(
-            setup_of(connection),
+            setup_of(connection, console),
             PeekOptions(
                 queue=queue,
                 limits=limits_of(connection, reading),

@@ -70,7 +70,7 @@ def send(
         from diracmq_cli.wiring.sending import Framing, SendOptions, header_table, run_send
 
         run_send(
-            setup_of(connection),
+            setup_of(connection, console),
             SendOptions(
                 destination=destination,
                 text=message,

@@ -6,12 +6,13 @@ from diracmq_cli.cli.flags import Connection, Reading, Trust
 from diracmq_cli.core.identity import CredentialRequest
 from diracmq_cli.operations.reading import Limits
 from diracmq_cli.wiring.acceptance import TrustOptions
-from diracmq_cli.wiring.setup import Choices, Setup
+from diracmq_cli.wiring.console import Console
+from diracmq_cli.wiring.setup import CS_TIMEOUT, Choices, Setup
 
 
-def setup_of(connection: Connection) -> Setup:
-    """The composition root for these flags and this process's environment."""
-    return Setup(
+def setup_of(connection: Connection, console: Console) -> Setup:
+    """The composition root for these flags and this process's environment; it is finished when the command is."""
+    setup = Setup(
         Choices(
             broker=connection.broker,
             cfg_files=tuple(connection.cfg or ()),
@@ -22,8 +23,13 @@ def setup_of(connection: Connection) -> Setup:
                 proxy=connection.proxy,
                 ca_directory=connection.capath,
             ),
-        )
+            cs_max_age=connection.cs_max_age,
+            cs_timeout=CS_TIMEOUT if connection.timeout is None else min(CS_TIMEOUT, connection.timeout),
+        ),
+        console,
     )
+    console.afterwards.callback(setup.finish)
+    return setup
 
 
 def limits_of(connection: Connection, reading: Reading, *, until_empty: bool = False) -> Limits:

@@ -84,9 +84,7 @@ def flush(
     spool: Directory = None,
     ttl: Annotated[
         float | None,
-        typer.Option(
-            "--spool-ttl", parser=duration, metavar="DURATION", help="Give up what was stamped longer ago."
-        ),
+        typer.Option("--spool-ttl", parser=duration, metavar="DURATION", help="Give up what was stamped longer ago."),
     ] = None,
     connection: Connection,
     talk: Talk,

@@ -54,7 +54,7 @@ def tail(
         from diracmq_cli.wiring.tailing import TailOptions, run_tail
 
         run_tail(
-            setup_of(connection),
+            setup_of(connection, console),
             TailOptions(
                 queue=queue,
                 limits=limits_of(connection, reading),

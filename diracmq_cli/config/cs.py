@@ -6,7 +6,6 @@ A name that the local files resolve costs no request, nor even a look at the cre
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from diracmq_cli.config.configuration import Configuration
 
 T = TypeVar("T")
-
-_log = logging.getLogger(__name__)
 
 _PAUSE = 300.0
 """Seconds between attempts to renew a copy (DIRAC's RefreshTime): a CS that is away delays no more than that."""
@@ -64,6 +61,11 @@ class ConfigurationService:
         """What is known so far: the local files, and the CS if it was needed."""
         return self.local if self._merged is None else self._merged
 
+    @property
+    def stale(self) -> bool:
+        """Whether ``current`` comes from a copy of the CS that is older than was asked for."""
+        return self._stale
+
     def find(self, look: Callable[[MessagingModel], T]) -> T:
         """What ``look`` finds in the local files or, when it does not, in the CS.
 
@@ -84,8 +86,7 @@ class ConfigurationService:
         try:
             everything = self.everything()
         except MQError as error:
-            error.hint = error.hint or f"the local files alone: {missing}"
-            raise
+            raise _both(missing, error) from error
         try:
             return look(everything.model)
         except _MISSING as error:
@@ -93,10 +94,13 @@ class ConfigurationService:
                 raise
             missing = error
         try:  # the copy is old, and what it lacks may be new
-            return look(self._ask(self._access.timeout).model)
+            everything = self._ask()
         except _AWAY as error:
             self._access.warn(f"{error}; looked in {self._copy_of()}")
             raise missing from error
+        except MQError as error:
+            raise _both(missing, error) from error
+        return look(everything.model)
 
     def everything(self) -> Extract:
         """Local files over the CS: its copy if there is one (``renew`` makes a stale one new), else asked for.
@@ -113,11 +117,12 @@ class ConfigurationService:
             if kept is not None:
                 return kept
         try:
-            return self._ask(self._access.timeout)
+            return self._ask()
         except _AWAY as error:
             kept = None if head is None else self._from(head)
             if kept is None:
                 raise
+            self._stale = True
             self._access.warn(f"{error}; using {self._copy_of()}")
             return kept
 
@@ -128,7 +133,7 @@ class ConfigurationService:
             MQError: as ``everything``.
         """
         if isinstance(self._remote, Head):
-            self._remote = self._copy.kept(self._remote) or self._copy.ask(self._access.timeout)
+            self._remote = self._copy.kept(self._remote) or self._ask_copy()
         return self._local_configuration if self._remote is None else self._over(self._remote)
 
     def known(self) -> MessagingModel | None:
@@ -149,7 +154,7 @@ class ConfigurationService:
         if not self._stale or not self._copy.may_try(_PAUSE):
             return
         try:
-            self._ask(timeout)
+            self._take(self._copy.ask(timeout))
         except MQError as error:
             self._access.warn(f"{error}; used {self._copy_of()}")
 
@@ -157,9 +162,7 @@ class ConfigurationService:
     def _local_configuration(self) -> Configuration:
         from diracmq_cli.config.loading import load_configuration
 
-        configuration = load_configuration(self._sources)
-        _log.info("configuration from %s", ", ".join(configuration.files) or "no file at all")
-        return configuration
+        return load_configuration(self._sources)
 
     @cached_property
     def _copy(self) -> RemoteCopy:
@@ -181,8 +184,14 @@ class ConfigurationService:
         remote = self._copy.kept(head)
         return None if remote is None else self._use(remote)
 
-    def _ask(self, timeout: float) -> Extract:
-        remote = self._copy.ask(timeout)
+    def _ask(self) -> Extract:
+        return self._take(self._ask_copy())
+
+    def _ask_copy(self) -> RemoteText:
+        return self._copy.ask(self._access.timeout, self._access.wake_fd)
+
+    def _take(self, remote: RemoteText) -> Extract:
+        """Go on with what the servers have just said."""
         self._stale = False
         if self._remote is None or self._remote.identity != remote.identity:
             for warning in self._use(remote).warnings:
@@ -209,3 +218,10 @@ class ConfigurationService:
             extract = extract._replace(security=settled.security, servers=settled.servers)
         self._cache.save(state, extract)
         return extract
+
+
+def _both(missing: MQError, error: MQError) -> MQError:
+    """The error of a CS that cannot be asked for what is missing: either may be the mistake, and is to be read."""
+    return type(error)(
+        f"{missing}; the CS, which may know more, cannot be asked: {error}", hint=error.hint or missing.hint
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from diracmq_cli.output.talk import Talk
@@ -14,7 +15,7 @@ from diracmq_cli.wiring.signals import StopSignals
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Console:
-    """Where a command writes and what may stop it."""
+    """Where a command writes and what may stop it; ``afterwards`` holds what to do when its end has been told."""
 
     stop: StopSignals
     talk: Talk
@@ -22,10 +23,19 @@ class Console:
     look: Look
     json: bool
     verbose: bool
+    afterwards: ExitStack
 
     @classmethod
     def of_process(
-        cls, program: str, stop: StopSignals, *, json: bool, quiet: bool, verbose: bool, color: ColorMode
+        cls,
+        program: str,
+        stop: StopSignals,
+        *,
+        json: bool,
+        quiet: bool,
+        verbose: bool,
+        color: ColorMode,
+        afterwards: ExitStack,
     ) -> Console:
         """The console of this process's own standard streams."""
         return cls(
@@ -35,4 +45,5 @@ class Console:
             look=look_of(sys.stdout, color, os.environ),
             json=json,
             verbose=verbose,
+            afterwards=afterwards,
         )

@@ -19,6 +19,7 @@ def sender_of(setup: Setup, session: Session, *, by_name: bool) -> Sender:
     ``/DIRAC/VirtualOrganization`` of the CFG, the proxy for the group.
     """
     environment = setup.choices.environment
+    known = setup.cs.current
     group = None if by_name else setup.identity.group
     return Sender(
         login=session.login,
@@ -27,14 +28,9 @@ def sender_of(setup: Setup, session: Session, *, by_name: bool) -> Sender:
         host=os.uname().nodename,
         ip=session.local_address,
         group=group,
-        vo=_vo(setup, group),
-        site=environment.get("DIRACSITE") or setup.configuration.text("/LocalSite/Site"),
-        ce=setup.configuration.text("/LocalSite/GridCE"),
+        vo=known.group_vos.get(group or "") or known.vo,
+        site=environment.get("DIRACSITE") or known.site,
+        ce=known.ce,
         pilot=environment.get("DIRAC_PILOT_STAMP") or None,
         job=environment.get("JOBID") or None,
     )
-
-
-def _vo(setup: Setup, group: str | None) -> str | None:
-    of_group = setup.configuration.text(f"/Registry/Groups/{group}/VO") if group else None
-    return of_group or setup.configuration.text("/DIRAC/VirtualOrganization")

@@ -1,7 +1,7 @@
 """Build what the operations need, each part once and only when it is asked for.
 
-The order is DESIGN's: flags and environment, local CFG, credentials, TLS, model, session. Every step imports its box
-late, so that a command pays only for what it uses.
+The order is DESIGN's: flags and environment, local CFG, credentials, TLS, remote CS, model, session. Every step imports
+its box late, so that a command pays only for what it uses.
 """
 
 from __future__ import annotations
@@ -9,25 +9,23 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from diracmq_cli.core.identity import CredentialRequest, CredentialSettings, Identity
+from diracmq_cli.core.identity import CredentialRequest, Identity
 from diracmq_cli.core.model import BrokerService, MessagingModel
 from diracmq_cli.core.ports import Session
-from diracmq_cli.core.quantity import format_duration
-from diracmq_cli.errors import ConfigError, CredentialError
+from diracmq_cli.errors import ConfigError, CredentialError, CSUnreachable, HostUnknown, UnknownDestination
 from diracmq_cli.version import __version__
-from diracmq_cli.wiring.passphrase import ask_on_terminal
-from diracmq_cli.wiring.target import Target, resolve
+from diracmq_cli.wiring.credentials import Credentials
+from diracmq_cli.wiring.target import Target, find_service, is_url, resolve, unlisted
 
 if TYPE_CHECKING:
-    import ssl
-
-    from diracmq_cli.config import Configuration
+    from diracmq_cli.config import Configuration, ConfigurationService
     from diracmq_cli.origin import Signer
+    from diracmq_cli.wiring.console import Console
 
 _log = logging.getLogger(__name__)
 
@@ -38,73 +36,124 @@ _NO_HOST_CERTIFICATE = (
 
 CLIENT_NAME = f"dirac-mq/{__version__}"
 
+CS_TIMEOUT = 10.0
+"""Seconds for all configuration servers together, before a command begins its work."""
+
+RENEWAL_TIMEOUT = 2.0
+"""Seconds for the same when the work is done, and only the next command gains by it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Choices:
-    """What flags and environment say about configuration, broker and credentials."""
+    """What flags and environment say about configuration, broker and credentials.
+
+    ``cs_max_age`` (seconds) is for how long the copy of the remote CS counts as fresh, None as long as by default;
+    ``cs_timeout`` is how long a command may wait for the CS.
+    """
 
     broker: str | None = None
     cfg_files: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     credentials: CredentialRequest = field(default_factory=CredentialRequest)
+    cs_max_age: float | None = None
+    cs_timeout: float = CS_TIMEOUT
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
 
 
 class Setup:
-    """Everything between flags and a session, built on demand."""
+    """Everything between flags and a session, built on demand.
 
-    def __init__(self, choices: Choices) -> None:
+    Args:
+        choices: the flags.
+        console: warns of what is wrong with the remote CS, and stops waiting for it; None: only logged.
+    """
+
+    def __init__(self, choices: Choices, console: Console | None = None) -> None:
         self.choices = choices
+        self._console = console
+        self._credentials = Credentials(choices.credentials, choices.environment, lambda: self.cs.local.security)
 
     @cached_property
-    def configuration(self) -> Configuration:
-        """The merged local CFG.
+    def cs(self) -> ConfigurationService:
+        """The local CFG, and the remote CS for what that does not say.
 
         Raises:
-            UsageError, ConfigError: see ``config.load_configuration``.
+            UsageError, ConfigError: the local CFG cannot be read (``config.load_configuration``).
         """
-        from diracmq_cli.config import LocalSources, load_configuration
+        from diracmq_cli.config import ConfigurationService, LocalSources, RemoteAccess
 
-        choices = self.choices
-        configuration = load_configuration(LocalSources(choices.options, choices.cfg_files, choices.environment))
-        _log.info("configuration from %s", ", ".join(configuration.files) or "no file at all")
-        return configuration
+        choices, console = self.choices, self._console
+        access = RemoteAccess(self._credentials.for_the_cs, timeout=choices.cs_timeout)
+        if choices.cs_max_age is not None:
+            access = access._replace(max_age=choices.cs_max_age)
+        if console is not None:
+            access = access._replace(wake_fd=console.stop.wake_fd, warn=console.talk.warning)
+        service = ConfigurationService(LocalSources(choices.options, choices.cfg_files, choices.environment), access)
+        _log.info("configuration from %s", ", ".join(service.local.model.files) or "no file at all")
+        return service
 
-    @cached_property
+    def finish(self) -> None:
+        """Do what only the next command gains by: renew a stale copy of the CS, keep names for completions.
+
+        To be called when the work is done and told; never raises.
+        """
+        if "cs" in vars(self):
+            self.cs.renew(RENEWAL_TIMEOUT)
+
+    @property
+    def configuration(self) -> Configuration:
+        """The tree of everything that was read so far: files, and the remote CS if it was needed."""
+        return self.cs.configuration()
+
+    @property
     def model(self) -> MessagingModel:
-        """The queues, exchanges and services of the configuration."""
-        from diracmq_cli.config import read_messaging
-
-        model = read_messaging(self.configuration)
-        _log.debug("%d queues, %d exchanges, %d services", len(model.queues), len(model.exchanges), len(model.services))
-        return model
+        """The queues, exchanges and services of everything that was read so far."""
+        return self.cs.current.model
 
     def target(self, destination: str) -> Target:
-        """Find a destination; raises as ``wiring.target.resolve``."""
-        target = resolve(self.model, destination, self.choices.broker)
+        """Find a destination, in the local CFG or else in the CS.
+
+        With the URL of a broker, what neither of them knows is taken as it stands; so is what the local CFG does not
+        know while no configuration server answers.
+
+        Raises:
+            UsageError, UnknownDestination, ConfigError: as ``wiring.target.resolve``.
+            MQError: it is not in the local CFG, and the CS cannot be asked (``ConfigurationService.find``).
+        """
+        broker = self.choices.broker
+        try:
+            target = self.cs.find(lambda model: resolve(model, destination, broker))
+        except (UnknownDestination, CSUnreachable, HostUnknown) as error:
+            if broker is None or not is_url(broker):
+                raise
+            if self._console is not None and not isinstance(error, UnknownDestination):
+                self._console.talk.warning(str(error))
+            target = unlisted(destination, broker)
         _log.info("%s is %s, from %s", destination, target.spec.address, target.spec.source)
         return target
 
-    @cached_property
-    def identity(self) -> Identity:
-        """The user's credential, read and checked.
+    def service(self, name: str) -> BrokerService:
+        """Find a service by its name, in the local CFG or else in the CS.
 
         Raises:
-            CredentialError: none is found, or it cannot be used.
+            UnknownDestination: there is none of that name.
+            MQError: it is not in the local CFG, and the CS cannot be asked.
         """
-        from diracmq_cli.credentials import locate, read_identity
+        return self.cs.find(lambda model: find_service(model, name))
 
-        files = locate(self.choices.credentials, self._settings, self.choices.environment, os.getuid())
-        now = time.time()
-        identity = read_identity(files, now=now, passphrase=self._passphrase)
-        _log.info(
-            "%s %s of %s, %s left",
-            identity.kind,
-            identity.certificate_file,
-            identity.dn,
-            format_duration(identity.not_after - now),
-        )
-        return identity
+    @property
+    def identity(self) -> Identity:
+        """The user's credential (``Credentials.identity``)."""
+        return self._credentials.identity
+
+    @property
+    def ca_directory(self) -> str:
+        """The directory of trusted CAs (``Credentials.ca_directory``)."""
+        return self._credentials.ca_directory
+
+    def signer(self, *, many: bool) -> Signer:
+        """What signs messages in the name of the user's credential (``Credentials.signer``)."""
+        return self._credentials.signer(many=many)
 
     def open(self, service: BrokerService, *, timeout: float, wake_fd: int | None = None) -> Session:
         """Log in to ``service`` within ``timeout`` seconds.
@@ -121,7 +170,7 @@ class Setup:
         user = self.login_name(service)
         context = None
         if service.tls:
-            context = self._user_context(service) if user is None else self._server_context()
+            context = self._credentials.user_context(service) if user is None else self._credentials.server_context()
         _log.info("dialling %s: %s", service.name, ", ".join(map(str, service.hosts)))
         started = time.monotonic()
         try:
@@ -135,7 +184,7 @@ class Setup:
                 client_name=CLIENT_NAME,
             )
         except CredentialError as error:
-            if user is None or context is None or self._server_certificate is not None:
+            if user is None or context is None or self._credentials.server_certificate is not None:
                 raise
             raise CredentialError(str(error), hint=_NO_HOST_CERTIFICATE) from error
         _log.info(
@@ -147,20 +196,6 @@ class Setup:
             session.local_address,
         )
         return session
-
-    def signer(self, *, many: bool) -> Signer:
-        """What signs messages in the name of the user's credential.
-
-        Args:
-            many: whether more than one message will be signed (see ``Signer.of``).
-
-        Raises:
-            CredentialError: there is no credential, or it cannot sign.
-        """
-        from diracmq_cli.credentials import SigningCredential
-        from diracmq_cli.origin import Signer
-
-        return Signer.of(SigningCredential(self.identity, self._passphrase), many=many, now=time.time())
 
     def login_name(self, service: BrokerService) -> str | None:
         """The user that we log in as by password; None for a login by certificate.
@@ -176,61 +211,3 @@ class Setup:
         if service.user is not None and service.password is None:
             _log.info("no Password for user %s of %s: a certificate has to do", service.user, service.name)
         return None if service.password is None else service.user
-
-    def _user_context(self, service: BrokerService) -> ssl.SSLContext:
-        from diracmq_cli.credentials import tls_context
-
-        try:
-            return tls_context(self.identity, self.ca_directory, passphrase=self._passphrase)
-        except CredentialError as error:
-            if service.user is None:
-                raise
-            raise CredentialError(
-                f"no Password for user {service.user} of {service.name} ({service.source}), and {error}",
-                hint="a server has Password in a local CFG file that only it can read (chmod 600); for a person: "
-                + (error.hint or "dirac-proxy-init"),
-            ) from error
-
-    def _server_context(self) -> ssl.SSLContext:
-        """TLS for a server that logs in by name: with a certificate where one is named, or the host's."""
-        from diracmq_cli.credentials import tls_context
-
-        certificate = self._server_certificate
-        _log.info("%s, for TLS", "no certificate" if certificate is None else f"certificate of {certificate.dn}")
-        return tls_context(certificate, self.ca_directory, passphrase=self._passphrase)
-
-    @cached_property
-    def _server_certificate(self) -> Identity | None:
-        from diracmq_cli.credentials import locate_host_certificate, read_identity
-
-        wanted = self.choices.credentials
-        if wanted.certificate or wanted.key or wanted.proxy:
-            return self.identity
-        files = locate_host_certificate(self._settings, self.choices.environment)
-        return None if files is None else read_identity(files, now=time.time())
-
-    @cached_property
-    def _settings(self) -> CredentialSettings:
-        from diracmq_cli.config import read_security
-
-        return read_security(self.configuration)
-
-    @cached_property
-    def ca_directory(self) -> str:
-        """The directory of trusted CAs.
-
-        Raises:
-            CredentialError: there is none.
-        """
-        from diracmq_cli.credentials import locate_ca_directory
-
-        directory = locate_ca_directory(self.choices.credentials, self._settings, self.choices.environment)
-        _log.info("certificate authorities in %s", directory)
-        return directory
-
-    @cached_property
-    def _passphrase(self) -> Callable[[str], str] | None:
-        from diracmq_cli.credentials import AskOnce
-
-        ask = ask_on_terminal()
-        return None if ask is None else AskOnce(ask)

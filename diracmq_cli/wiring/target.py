@@ -48,7 +48,7 @@ def parse_broker(text: str) -> BrokerUrl | str:
     Raises:
         UsageError: not a URL that we can use, or one that holds a password.
     """
-    if "://" not in text:
+    if not is_url(text):
         return text
     hint = "write amqps://host:port/vhost"
     try:
@@ -67,27 +67,47 @@ def parse_broker(text: str) -> BrokerUrl | str:
     return BrokerUrl(host=HostPort(url.hostname, port or _PORTS[url.scheme]), tls=url.scheme == "amqps", vhost=vhost)
 
 
+def is_url(broker: str) -> bool:
+    """Whether ``--broker`` names a broker by its URL, and not a service of the CS."""
+    return "://" in broker
+
+
 def resolve(model: MessagingModel, destination: str, broker: str | None) -> Target:
     """Find ``destination`` in the model, on the broker that ``--broker`` names if it does.
 
-    With a URL, a destination that the CS does not know is taken as it stands: the queue of that name, laid out as ours
-    are. Its credentials stay those of a user: a service's password goes to that service's own hosts only.
+    On the broker of a URL our credentials stay those of a user: a service's password goes to that service's own hosts
+    only.
 
     Raises:
         UsageError, UnknownDestination, ConfigError: as ``MessagingModel.resolve``; also for an unknown service.
     """
-    if broker is None:
-        spec = model.resolve(destination)
-        return Target(spec, spec.service)
-    where = parse_broker(broker)
-    if isinstance(where, str):
-        spec = on_service(model, where).resolve(destination)
-        return Target(spec, spec.service)
-    try:
-        spec = model.resolve(destination)
-    except UnknownDestination:
-        spec = _unlisted(destination, where)
+    where = None if broker is None else parse_broker(broker)
+    spec = (on_service(model, where) if isinstance(where, str) else model).resolve(destination)
+    return Target(spec, _moved(spec.service, where) if isinstance(where, BrokerUrl) else spec.service)
+
+
+def unlisted(destination: str, url: str) -> Target:
+    """A destination that the CS does not know, as it stands: laid out as ours are, on the broker of a URL.
+
+    Raises:
+        UsageError: the URL, or the destination, is none.
+    """
+    where = parse_broker(url)
+    assert isinstance(where, BrokerUrl)  # is_url
+    spec = _unlisted(destination, where)
     return Target(spec, _moved(spec.service, where))
+
+
+def find_service(model: MessagingModel, name: str) -> BrokerService:
+    """The service of that name.
+
+    Raises:
+        UnknownDestination: there is none.
+    """
+    found = next((service for service in model.services if service.name == name), None)
+    if found is None:
+        raise UnknownDestination(f"no service {name} in the configuration")
+    return found
 
 
 def on_broker(model: MessagingModel, broker: str) -> MessagingModel:

@@ -110,9 +110,7 @@ def _ca_directory(options: VerifyOptions) -> str:
     environment = dict(os.environ)
     if options.ca_directory or environment.get("X509_CERT_DIR"):
         return locate_ca_directory(request, CredentialSettings(), environment)
-    from diracmq_cli.config import read_security
-
-    return locate_ca_directory(request, read_security(Setup(Choices()).configuration), environment)
+    return locate_ca_directory(request, Setup(Choices()).cs.local.security, environment)
 
 
 def _policy(options: VerifyOptions) -> AcceptancePolicy:

@@ -191,7 +191,7 @@ def test_source_that_changes_while_it_is_read(tmp_path: Path) -> None:
     assert read(found).model.resolve("jobs").description == "other"
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 @pytest.mark.usefixtures("settled")
 def test_damage_is_ignored(tmp_path: Path, data: st.DataObject) -> None:
@@ -217,7 +217,7 @@ PLAIN = st.recursive(
 )
 
 
-@settings(max_examples=500)
+@settings(max_examples=500, deadline=None)
 @given(data=st.data())
 def test_strict_reading(data: st.DataObject) -> None:
     """Plain data with something else in some place is refused by one of the three errors, or means something."""

@@ -242,11 +242,12 @@ def test_asking_first(asker: Asker, pki: PKI, host: Holder, cs: CS) -> None:
 
 
 def test_no_copy_and_no_server(asker: Asker, dead: str) -> None:
-    """Nothing can be done: 69, naming the server; the hint says what the local files alone said."""
+    """Nothing can be done: 69, naming the server, after what the local files alone said, which may be the mistake."""
     with pytest.raises(CSUnreachable) as caught:
         find(asker.service(dead), "jobs")
-    assert str(caught.value) == f"{dead}: connection refused"
-    assert caught.value.hint == "the local files alone: jobs is not known to the configuration"
+    said = "jobs is not known to the configuration; the CS, which may know more, cannot be asked: "
+    assert str(caught.value) == f"{said}{dead}: connection refused"
+    assert (caught.value.hint or "").startswith(f"no queue is defined in {asker.directory / 'local.cfg'}, ")
 
 
 def test_no_credential(asker: Asker, server: TlsServer) -> None:

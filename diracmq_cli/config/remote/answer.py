@@ -95,7 +95,8 @@ def value(structure: object) -> object:
     if structure["OK"]:
         return structure.get("Value")
     said = _short(structure.get("Message"))
-    if structure.get("Errno") in _NOT_AUTHORISED:
+    errno = structure.get("Errno")
+    if isinstance(errno, int) and errno in _NOT_AUTHORISED:
         raise CredentialError(f"it refuses our credential: {said}", hint=REGISTRATION_HINT)
     raise CSUnreachable(f"it answers with an error: {said}")
 

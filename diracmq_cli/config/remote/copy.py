@@ -64,8 +64,12 @@ class RemoteCopy:
         """See ``Snapshot.may_try``."""
         return self._snapshot.may_try(pause)
 
-    def ask(self, timeout: float) -> RemoteText:
+    def ask(self, timeout: float, wake_fd: int | None = None) -> RemoteText:
         """Ask the servers, and keep what is new. What is kept already is not sent again.
+
+        Args:
+            timeout: seconds for all of them.
+            wake_fd: readable when we are asked to stop.
 
         Raises:
             CredentialError: there is no credential to ask with.
@@ -90,7 +94,7 @@ class RemoteCopy:
             ),
             context=credential.context,
             timeout=timeout,
-            wake_fd=self._access.wake_fd,
+            wake_fd=wake_fd,
         )
         if answer.text is None:
             if kept is None:

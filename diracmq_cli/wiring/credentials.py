@@ -1,0 +1,144 @@
+"""Who we are, built on demand: the user's credential, the host's, the CA directory, and TLS with them.
+
+What the local CFG says about credentials is asked for first and late: the remote CS cannot be asked before.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from diracmq_cli.core.identity import CredentialKind, CredentialRequest, CredentialSettings, Identity
+from diracmq_cli.core.model import BrokerService
+from diracmq_cli.core.quantity import format_duration
+from diracmq_cli.errors import CredentialError
+from diracmq_cli.wiring.passphrase import ask_on_terminal
+
+if TYPE_CHECKING:
+    import ssl
+
+    from diracmq_cli.config import Credential
+    from diracmq_cli.origin import Signer
+
+_log = logging.getLogger(__name__)
+
+
+class Credentials:
+    """Credentials by flags, environment and local CFG; each is found and read once, when it is needed.
+
+    Args:
+        request: the flags.
+        environment: the process's.
+        settings: reads what the local CFG says about them.
+    """
+
+    def __init__(
+        self, request: CredentialRequest, environment: Mapping[str, str], settings: Callable[[], CredentialSettings]
+    ) -> None:
+        self._request = request
+        self._environment = environment
+        self._read_settings = settings
+
+    @cached_property
+    def identity(self) -> Identity:
+        """The user's credential, read and checked.
+
+        Raises:
+            CredentialError: none is found, or it cannot be used.
+        """
+        from diracmq_cli.credentials import locate, read_identity
+
+        files = locate(self._request, self._settings, self._environment, os.getuid())
+        now = time.time()
+        identity = read_identity(files, now=now, passphrase=self._passphrase)
+        _log.info(
+            "%s %s of %s, %s left",
+            identity.kind,
+            identity.certificate_file,
+            identity.dn,
+            format_duration(identity.not_after - now),
+        )
+        return identity
+
+    @cached_property
+    def server_certificate(self) -> Identity | None:
+        """What a server that logs in by name shows for TLS: the certificate that a flag names, or the host's."""
+        from diracmq_cli.credentials import locate_host_certificate, read_identity
+
+        if self._request.certificate or self._request.key or self._request.proxy:
+            return self.identity
+        files = locate_host_certificate(self._settings, self._environment)
+        return None if files is None else read_identity(files, now=time.time())
+
+    @cached_property
+    def ca_directory(self) -> str:
+        """The directory of trusted CAs.
+
+        Raises:
+            CredentialError: there is none.
+        """
+        from diracmq_cli.credentials import locate_ca_directory
+
+        directory = locate_ca_directory(self._request, self._settings, self._environment)
+        _log.info("certificate authorities in %s", directory)
+        return directory
+
+    def user_context(self, service: BrokerService) -> ssl.SSLContext:
+        """TLS for a login to ``service`` with the user's credential."""
+        try:
+            return self._context(self.identity)
+        except CredentialError as error:
+            if service.user is None:
+                raise
+            raise CredentialError(
+                f"no Password for user {service.user} of {service.name} ({service.source}), and {error}",
+                hint="a server has Password in a local CFG file that only it can read (chmod 600); for a person: "
+                + (error.hint or "dirac-proxy-init"),
+            ) from error
+
+    def server_context(self) -> ssl.SSLContext:
+        """TLS for a server that logs in by name: with a certificate where one is named, or the host's."""
+        certificate = self.server_certificate
+        _log.info("%s, for TLS", "no certificate" if certificate is None else f"certificate of {certificate.dn}")
+        return self._context(certificate)
+
+    def for_the_cs(self) -> Credential:
+        """What the remote CS is asked with. A host's certificate says that it is one where the CFG wants it used."""
+        from diracmq_cli.config import Credential
+
+        as_host = self._settings.use_server_certificate and self.identity.kind is CredentialKind.HOST_CERTIFICATE
+        return Credential(self._context(self.identity), as_host=as_host)
+
+    def signer(self, *, many: bool) -> Signer:
+        """What signs messages in the name of the user's credential.
+
+        Args:
+            many: whether more than one message will be signed (see ``Signer.of``).
+
+        Raises:
+            CredentialError: there is no credential, or it cannot sign.
+        """
+        from diracmq_cli.credentials import SigningCredential
+        from diracmq_cli.origin import Signer
+
+        return Signer.of(SigningCredential(self.identity, self._passphrase), many=many, now=time.time())
+
+    def _context(self, identity: Identity | None) -> ssl.SSLContext:
+        from diracmq_cli.credentials import tls_context
+
+        return tls_context(identity, self.ca_directory, passphrase=self._passphrase)
+
+    @cached_property
+    def _settings(self) -> CredentialSettings:
+        return self._read_settings()
+
+    @cached_property
+    def _passphrase(self) -> Callable[[str], str] | None:
+        from diracmq_cli.credentials import AskOnce
+
+        ask = ask_on_terminal()
+        return None if ask is None else AskOnce(ask)
