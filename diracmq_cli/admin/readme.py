@@ -1,0 +1,120 @@
+"""The README beside rendered files: where each goes, and what else the host needs. It depends on the files alone."""
+
+from __future__ import annotations
+
+from diracmq_cli.admin.conffiles import CONNECTION_MAX, NodeSettings
+from diracmq_cli.admin.plan import Plan
+from diracmq_cli.core.model import QueueType
+
+OPEN_FILES = 65536
+
+_TEXT = """\
+A RabbitMQ node as the Configuration Service asks for it, written by `dirac-mq broker render`.
+`man dirac-mq-broker` explains each step and every right.
+
+Files
+-----
+  {etc}/rabbitmq.conf      root:rabbitmq 0640   listeners, login, limits
+  {etc}/advanced.config    root:rabbitmq 0640   TLS: what takes Erlang terms
+  {etc}/enabled_plugins    root:rabbitmq 0640
+  {etc}/definitions.json   root:rabbitmq 0640   {contents}
+  {etc}/{bundle}             root:rabbitmq 0644   certification authorities that may vouch for clients
+  /usr/lib/rabbitmq/plugins/{plugin}/   root:root 0755   from plugins/ here
+
+Not here, and to be on the host:
+  {certificate}   the host certificate
+  {key}   its key, to be read by the user rabbitmq alone (0400)
+  {authorities}   CA certificates, CRLs (fetch-crl), signing policies, all readable by everybody
+
+One Debian host
+---------------
+  apt-get install rabbitmq-server; systemctl stop rabbitmq-server
+  install -d /usr/lib/rabbitmq/plugins; cp -r plugins/{plugin} /usr/lib/rabbitmq/plugins/
+  install -o root -g rabbitmq -m 0640 rabbitmq.conf advanced.config enabled_plugins definitions.json {etc}/
+  install -o root -g rabbitmq -m 0644 {bundle} {etc}/
+  systemctl start rabbitmq-server
+
+A broker that has run before keeps its user guest; one that starts empty with these files never has it:
+  rabbitmqctl delete_user guest
+
+Limits of the host
+------------------
+  systemctl edit rabbitmq-server      [Service] LimitNOFILE={files}
+      (one for each connection; rabbitmq.conf stops at {connections} of them)
+  /etc/sysctl.d/60-rabbitmq.conf      net.core.somaxconn = 4096
+                                      net.ipv4.tcp_max_syn_backlog = 8192
+      (the kernel cuts the listeners' backlog of 4096 down to somaxconn)
+
+Ports
+-----
+  {listeners}   AMQP over TLS: open to all clients; there is no plain listener
+  4369, 25672   Erlang's own (epmd, distribution), neither authenticated by certificate nor encrypted: closed to all
+                but the other nodes of a cluster
+{more_ports}
+A cluster
+---------
+Every node has the same files, its own host certificate and key, and the same /var/lib/rabbitmq/.erlang.cookie (0400).
+  1. start the first node as above
+  2. on each other node: rabbitmqctl stop_app; rabbitmqctl reset; rabbitmqctl join_cluster rabbit@FIRST;
+     rabbitmqctl start_app
+  3. for each other node: rabbitmq-queues grow rabbit@NODE all
+     (a quorum queue lives only where it was made, until then){streams}
+Do not start a node without load_definitions: an empty one would make itself a user guest.
+A classic queue lives on one node, and waits for it while it is down.
+
+Users and rights
+----------------
+{users}
+"""
+
+_WITH_USERS = """\
+The definitions hold users, rights and password hashes: keep the file from other eyes. They come back at each restart:
+somebody whom `dirac-mq broker apply` has removed would be there again. For a first start only; then render without
+--with-users."""
+
+_WITHOUT_USERS = """\
+The definitions hold none, so that a restart brings nobody back who was removed. Set them now and after each change of
+the CS:
+  dirac-mq broker apply --service {service}"""
+
+
+def readme(
+    plan: Plan, settings: NodeSettings, *, service: str, etc: str, plugin: str, bundle: str, with_users: bool
+) -> str:
+    """The README's text.
+
+    Args:
+        plan: what was rendered.
+        settings: for which host.
+        service: the service of the CS that was named.
+        etc: the directory of RabbitMQ's configuration on the host.
+        plugin: name of the plugin's directory.
+        bundle: name of the CA bundle.
+        with_users: whether the definitions hold users.
+    """
+    management = plan.demands.management
+    ports = []
+    if management is not None:
+        where = "this machine only" if management.loopback else "open to whoever runs dirac-mq broker apply"
+        ports.append(f"  {management.port}   management HTTP API ({'TLS' if management.tls else 'plain'}): {where}")
+    if settings.prometheus is not None:
+        ports.append(
+            f"  {settings.prometheus}   Prometheus, on loopback: http://127.0.0.1:{settings.prometheus}/metrics"
+        )
+    has_streams = any(("x-queue-type", str(QueueType.STREAM)) in queue.arguments for queue in plan.topology.queues)
+    users = _WITH_USERS if with_users else _WITHOUT_USERS.format(service=service)
+    return _TEXT.format(
+        etc=etc,
+        bundle=bundle,
+        plugin=plugin,
+        contents="exchanges, queues, bindings" + (", users, rights" if with_users else "; no users"),
+        certificate=settings.certificate,
+        key=settings.key,
+        authorities=settings.revocations,
+        files=OPEN_FILES,
+        connections=CONNECTION_MAX,
+        listeners=", ".join(str(address) for address in settings.listeners),
+        more_ports="".join(line + "\n" for line in ports),
+        streams="\n     and for each stream: rabbitmq-streams add_replica STREAM rabbit@NODE" if has_streams else "",
+        users=users,
+    )
