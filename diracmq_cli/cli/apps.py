@@ -10,7 +10,7 @@ from diracmq_cli.cli.helptext import help_text, short_help
 EVERYDAY = ("send", "tail", "consume", "peek", "list")
 """Verbs that are also programs of their own on the PATH, ``dirac-mq-<verb>``."""
 
-VERBS = (*EVERYDAY, "verify")
+VERBS = (*EVERYDAY, "move", "verify")
 """Verbs of the suite in the order of the help; each is ``cli/<verb>.py``."""
 
 _PACKAGE = "diracmq_cli.cli"

@@ -61,32 +61,36 @@ class Redrive:
 
     ``targets`` are the queues, by name, whose dead letters the CS sends to ``source``. ``senders`` are, by queue and by
     exchange, those who may publish through it; None where the broker alone writes ``source``, so that what is there
-    did die. ``registry`` tells the members of groups.
+    did die. ``unheard`` are the targets whose readers would not believe ``by``, who is not among their Movers.
+    ``registry`` tells the members of groups.
     """
 
     source: QueueSpec
     targets: Mapping[str, QueueSpec]
     by: str
     senders: Mapping[tuple[str, str], Principals] | None = None
+    unheard: frozenset[str] = frozenset()
     registry: Callable[[], Registry] = field(default=Registry)
 
     @classmethod
-    def of(cls, source: QueueSpec, model: MessagingModel, by: str, registry: Callable[[], Registry]) -> Redrive:
-        """The redrive of ``source`` as ``model`` describes its broker."""
+    def of(
+        cls, source: QueueSpec, model: MessagingModel, by: str, registry: Callable[[], Registry], *, force: bool = False
+    ) -> Redrive:
+        """The redrive of ``source`` as ``model`` describes its broker.
+
+        Args:
+            source: the queue of dead letters.
+            model: all queues.
+            by: the mover's login.
+            registry: asked for the members of groups.
+            force: put letters back also where nobody will believe it.
+
+        Raises:
+            ConfigError: the registry does not know a group of Movers.
+        """
         targets = {queue.name: queue for queue in dying_into(source, model)}
-        if not source.bindings and {source.publishers, source.movers} == {Principals()}:
-            return cls(source, targets, by)
-        exchanges = {
-            exchange.name: exchange.publishers
-            for exchange in model.exchanges
-            if exchange.service.same_broker(source.service)
-        }
-        senders = {}
-        for queue in targets.values():
-            senders[queue.name, queue.exchange] = queue.publishers
-            for name in queue.feeds & exchanges.keys():
-                senders[queue.name, name] = exchanges[name]
-        return cls(source, targets, by, senders, registry)
+        unheard = (name for name, queue in targets.items() if not force and by not in logins(queue.movers, registry))
+        return cls(source, targets, by, _senders(source, targets, model), frozenset(unheard), registry)
 
     def __call__(self, delivery: Delivery, verdict: Verdict) -> Onward | Left:
         """The letter as it is published, or why it stays.
@@ -108,6 +112,8 @@ class Redrive:
         target = self.targets.get(first.queue)
         if target is None:
             return Left(f"died in {first.queue}, and the CS does not send the dead letters of that queue here")
+        if first.queue in self.unheard:
+            return Left(f"died in {first.queue}, and {self.by} is not among the Movers of that queue")
         doubt = self._doubt(first, verdict)
         if doubt is not None:
             return Left(doubt)
@@ -142,6 +148,24 @@ def dying_into(source: QueueSpec, model: MessagingModel) -> tuple[QueueSpec, ...
         for queue in model.queues
         if queue.dead_letter_queue == source.name and queue.service.same_broker(source.service)
     )
+
+
+def _senders(
+    source: QueueSpec, targets: Mapping[str, QueueSpec], model: MessagingModel
+) -> Mapping[tuple[str, str], Principals] | None:
+    if not source.bindings and {source.publishers, source.movers} == {Principals()}:
+        return None
+    exchanges = {
+        exchange.name: exchange.publishers
+        for exchange in model.exchanges
+        if exchange.service.same_broker(source.service)
+    }
+    senders = {}
+    for queue in targets.values():
+        senders[queue.name, queue.exchange] = queue.publishers
+        for name in queue.feeds & exchanges.keys():
+            senders[queue.name, name] = exchanges[name]
+    return senders
 
 
 def _obstacle(delivery: Delivery) -> str | None:

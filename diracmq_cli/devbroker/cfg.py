@@ -81,6 +81,7 @@ Resources
           Consumers = group:dirac_user
           Watchers = group:dirac_user
           Operators = group:dirac_admin
+          Movers = group:dirac_admin
         }
         demo.pilots
         {

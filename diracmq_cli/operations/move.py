@@ -45,6 +45,11 @@ class MoveRequest:
     stall: float = 30.0
     patience: float = 1440.0
 
+    @property
+    def limit(self) -> int:
+        """How many to take at most, those that stay not counted."""
+        return self.waiting if self.count is None else min(self.count, self.waiting)
+
 
 def look(receiver: Receiver, plan: Plan, request: MoveRequest, tally: MoveTally, *, clock: Clock, stop: Stop) -> None:
     """Count what ``move`` would do with what is there now, and put all of it back.
@@ -61,6 +66,7 @@ def look(receiver: Receiver, plan: Plan, request: MoveRequest, tally: MoveTally,
             step = plan(delivery)
             if isinstance(step, Left):
                 tally.leave(step.reason, delivery)
+                receiver.want_more()
             else:
                 tally.move(step.target)
         if whole.over:
@@ -187,6 +193,7 @@ class _Mover:
 
     def _leave(self, reason: str, delivery: Delivery) -> None:
         self._tally.leave(reason, delivery)
+        self._receiver.want_more()
         if self._held is None:
             self._held = Deadline(self._clock, self._request.patience)
 
