@@ -53,7 +53,7 @@ def _order(change: Change) -> tuple[int, int, tuple[str, ...]]:
     if change.action is Action.REMOVE:
         rank = _REMOVAL_ORDER.index(change.entry.kind)
         return (0 if change.entry.user is not None else 2), rank, change.entry.identity
-    step = 0 if change.loser is not None else 1
+    step = 3 if not change.can_be_made else 0 if change.loser is not None else 1
     return step, kinds.index(change.entry.kind), change.entry.identity
 
 

@@ -104,7 +104,7 @@ class Rabbitmqctl:
 
     def entries(self) -> Entries:
         """See ``Control.entries``."""
-        return read_entries(self._evaluate(_READ, "Held"), f"what {self._node} says it holds")
+        return read_entries(self.evaluate(_READ, "Held"), f"what {self._node} says it holds")
 
     def make(self, changes: Sequence[Change]) -> Iterator[Outcome]:
         """See ``Control.make``."""
@@ -112,7 +112,7 @@ class Rabbitmqctl:
             batch = changes[start : start + _BATCH]
             asked = base64.b64encode(json.dumps([_asked(change) for change in batch]).encode()).decode()
             given = f'Changes = <<"{asked}">>, Reason = "{CLOSE_REASON}",\n'
-            said = parse_json(self._evaluate(given + _MAKE, "Said_of_all"), "the node's answer", limit=LARGEST)
+            said = parse_json(self.evaluate(given + _MAKE, "Said_of_all"), "the node's answer", limit=LARGEST)
             if not isinstance(said, list) or len(said) != len(batch):
                 raise ProtocolError(f"{self._node} does not say what became of {len(batch)} changes")
             for change, problem in zip(batch, said, strict=True):
@@ -121,7 +121,7 @@ class Rabbitmqctl:
     def close(self) -> None:
         """Nothing is held."""
 
-    def _evaluate(self, statements: str, value: str) -> str:
+    def evaluate(self, statements: str, value: str) -> str:
         """Evaluate Erlang in the node; the JSON text of ``value``.
 
         Raises:

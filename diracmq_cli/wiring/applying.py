@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +24,14 @@ if TYPE_CHECKING:
 
 _IMPERSONATOR = "impersonator"
 """The tag that lets a user send under anybody's user_id."""
+
+_WORDS = {
+    "add": "{} to add",
+    "change": "{} to change",
+    "remove": "{} to remove",
+    "conflict": "{} only by hand",
+    "foreign": "{} not in the CS",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +76,7 @@ def run_apply(setup: Setup, wanted: Reach, options: ApplyOptions, console: Conso
         Partial: some of it could not be done; each failure has been named.
         MQError: the CS or the broker cannot be read, or the broker was lost.
     """
+    ends = math.inf if wanted.timeout is None else time.monotonic() + wanted.timeout
     with _compared(setup, wanted, console) as found:
         chosen = [
             change for change in found.changes if change.can_be_made and (options.prune or not change.needs_prune)
@@ -72,7 +84,7 @@ def run_apply(setup: Setup, wanted: Reach, options: ApplyOptions, console: Conso
         left = [change for change in found.changes if change not in chosen]
         if not options.yes:
             _guard(setup, chosen, found.live, options, console)
-        rows = [] if options.dry_run else _make(found.control, chosen, console)
+        rows = [] if options.dry_run else _make(found.control, chosen, ends, console)
     if options.dry_run:
         rows = [_row(change) for change in chosen]
     rows += [_row(change) for change in left if not change.needs_prune]
@@ -125,15 +137,15 @@ def _guard(setup: Setup, chosen: Sequence[Change], live: Entries, options: Apply
     console.talk.warning(f"{reason}: without --yes this will be refused")
 
 
-def _make(control: Control, chosen: Sequence[Change], console: Console) -> list[Row]:
-    """Make the changes; what became of those that were made is shown even if the broker is lost in the middle."""
+def _make(control: Control, chosen: Sequence[Change], ends: float, console: Console) -> list[Row]:
+    """Make the changes, until the time ``ends``; what has been made is shown even if the broker is then lost."""
     progress = Progress(console.talk, "changes made", len(chosen))
     rows: list[Row] = []
     try:
         for outcome in control.make(chosen):
             rows.append(_row(outcome.change, done=outcome.problem is None, problem=outcome.problem))
             progress.step()
-            if console.stop.requested:
+            if console.stop.requested or time.monotonic() >= ends:
                 break
     except BaseException:
         print_differences(rows, console.writer, console.look, json=console.json)
@@ -175,9 +187,5 @@ def _row(change: Change, *, done: bool | None = None, problem: str | None = None
 
 
 def _counts(changes: Sequence[Change]) -> str:
-    from collections import Counter
-
     counts = Counter(change.action for change in changes)
-    return ", ".join(
-        f"{count} to {action}" if action != "foreign" else f"{count} foreign" for action, count in counts.items()
-    )
+    return ", ".join(_WORDS[action].format(count) for action, count in counts.items())

@@ -25,7 +25,7 @@ class Reach:
     Args:
         service: a service of the CS; everything of the CS that is on the same hosts is meant.
         node: the Erlang node to ask by rabbitmqctl; None asks the management API.
-        timeout: seconds for one answer.
+        timeout: seconds for all of it; None: no end, but one for each answer.
     """
 
     service: str | None
@@ -65,7 +65,7 @@ def reach(setup: Setup, model: MessagingModel, plan: Plan, wanted: Reach) -> Con
         ConfigError: the CS does not say how its management API is reached.
         CredentialError: the local CFG has no password for it that may be used.
     """
-    timeout = ANSWER_TIMEOUT if wanted.timeout is None else wanted.timeout
+    timeout = ANSWER_TIMEOUT if wanted.timeout is None else min(wanted.timeout, ANSWER_TIMEOUT)
     if wanted.node is not None:
         from diracmq_cli.admin.installation import find_rabbitmq
         from diracmq_cli.admin.rabbitmqctl import Rabbitmqctl
