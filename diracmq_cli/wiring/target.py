@@ -127,14 +127,18 @@ def on_broker(model: MessagingModel, broker: str) -> MessagingModel:
 
 
 def on_service(model: MessagingModel, name: str) -> MessagingModel:
-    """The part of the model that one service holds."""
+    """The part of the model that one service holds.
+
+    Raises:
+        UnknownDestination: there is no such service.
+    """
     queues = tuple(queue for queue in model.queues if queue.service.name == name)
     exchanges = tuple(exchange for exchange in model.exchanges if exchange.service.name == name)
     refused = tuple((address, error) for address, error in model.refused if address.service == name)
     if not queues and not exchanges and not refused:
         known = sorted({service.name for service in model.services})
         raise UnknownDestination(
-            f"--broker: no service {name} in the configuration",
+            f"no service {name} in the configuration",
             hint="known are " + ", ".join(known) if known else "no service is defined; see --cfg",
         )
     return replace(model, queues=queues, exchanges=exchanges, refused=refused)
