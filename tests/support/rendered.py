@@ -1,0 +1,150 @@
+"""A real node that starts from the files of ``dirac-mq broker render`` and nothing else of ours."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import ssl
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pika
+
+from diracmq_cli.admin.installation import find_rabbitmq
+from diracmq_cli.devbroker import Layout, Role, pki
+from diracmq_cli.devbroker.account import broker_account, make_area
+from diracmq_cli.devbroker.control import evaluate
+from diracmq_cli.devbroker.files import let_everybody_read, make_directory
+from diracmq_cli.devbroker.launch import start_broker, start_epmd, wait_for_broker
+from diracmq_cli.devbroker.node import Node
+from diracmq_cli.devbroker.ports import free_ports
+from diracmq_cli.devbroker.roles import PEOPLE
+from diracmq_cli.devbroker.state import NodeState, new_state
+
+COMMAND = Path(sys.executable).with_name("dirac-mq")
+
+
+def render(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run ``broker render`` with nothing of the caller's environment; ``directory`` is HOME and DIRAC's root."""
+    return subprocess.run(
+        [str(COMMAND), "broker", "render", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=directory,
+        env={"PATH": "/usr/bin:/bin", "HOME": str(directory), "DIRAC_ROOT_PATH": str(directory), "LANG": "C.UTF-8"},
+        timeout=60,
+        check=False,
+    )
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A running node; ``management`` and ``prometheus`` are ports of its HTTP APIs."""
+
+    node: Node
+    state: NodeState
+    management: int
+    prometheus: int
+
+    @property
+    def port(self) -> int:
+        """AMQP over TLS."""
+        return self.state.ports.amqps
+
+    def eval(self, erlang: str) -> str:
+        return evaluate(self.node, self.state, erlang)
+
+    def context(self, role: str | None, version: ssl.TLSVersion | None = None) -> ssl.SSLContext:
+        """TLS with a role's proxy, the host's certificate (``host``) or none, at one version only if it is named."""
+        layout = self.node.layout
+        context = ssl.create_default_context(capath=str(layout.certificates))
+        if version is not None:
+            context.set_ciphers("ALL:@SECLEVEL=0")
+            context.minimum_version = context.maximum_version = version
+        if role == "host":
+            context.load_cert_chain(layout.host_certificate, layout.host_key)
+        elif role is not None:
+            context.load_cert_chain(layout.proxy(Role(role)))
+        return context
+
+    def client(self, role: str | None, credentials: Any = None, vhost: str = "dirac") -> pika.BlockingConnection:
+        """An independent client."""
+        return pika.BlockingConnection(
+            pika.ConnectionParameters(
+                "localhost",
+                self.port,
+                vhost,
+                credentials or pika.credentials.ExternalCredentials(),
+                ssl_options=pika.SSLOptions(self.context(role), "localhost"),
+            )
+        )
+
+
+@contextmanager
+def rendered_broker(cfg: str, *arguments: str) -> Iterator[Rendered]:
+    """Render a CFG and start a node from it.
+
+    ``@PORT@`` and ``@MANAGEMENT@`` in ``cfg`` become free ports, ``@USER@`` and so on the DNs of roles.
+    """
+    directory = Path(tempfile.mkdtemp(prefix="dirac-mq-rendered-"))
+    directory.chmod(0o711)
+    layout = Layout(directory)
+    account = broker_account()
+    make_area(layout, account, lambda _: None)
+    pki.create(layout)
+    pki.renew(layout)
+    node = Node(layout, find_rabbitmq(), account)
+    (state,) = new_state(layout, 1).nodes
+    management, prometheus = free_ports(2)
+    names = {"@PORT@": str(state.ports.amqps), "@MANAGEMENT@": str(management)}
+    for name, value in {**names, **{f"@{role.name}@": PEOPLE[role].dn for role in Role}}.items():
+        cfg = cfg.replace(name, value)
+    layout.cfg.write_text(cfg)
+    layout.cfg.chmod(0o600)
+    _install(node, state, prometheus, *arguments)
+    started = []
+    try:
+        started.append(start_epmd(node, state))
+        started.append(start_broker(node, state))
+        # Not the state of a devbroker: what waits for the broker only looks at the process.
+        wait_for_broker(node, NodeState(node=state.node, ports=state.ports, broker=started[-1]))
+        yield Rendered(node, state, management, prometheus)
+    finally:
+        for process in reversed(started):
+            process.signal(signal.SIGKILL)
+            process.wait(10)
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _install(node: Node, state: NodeState, prometheus: int, *arguments: str) -> None:
+    """Put the files where README says, as far as a private node has such places."""
+    layout = node.layout
+    for place in (node.etc, node.var):
+        make_directory(place)
+    node.account.own(node.var)
+    certificate, key = node.etc / "hostcert.pem", node.etc / "hostkey.pem"
+    shutil.copy(layout.host_certificate, certificate)
+    shutil.copy(layout.host_key, key)
+    key.chmod(0o400)
+    node.account.own(key)
+    done = render(
+        layout.directory,
+        *("--service", "mq", "--cfg", str(layout.cfg), "--out", str(node.etc), "--etc", str(node.etc)),
+        *("--ca-dir", str(layout.certificates), "--host-cert", str(certificate), "--host-key", str(key)),
+        *("--listen", f"127.0.0.1:{state.ports.amqps}", *arguments),
+    )
+    assert done.returncode == 0, done.stderr
+    node.account.own(node.etc / "definitions.json")
+    shutil.move(node.etc / "plugins", node.plugins)
+    let_everybody_read(node.plugins)
+    text = (node.etc / "rabbitmq.conf").read_text()
+    assert "prometheus.tcp.port = 15692\n" in text
+    # Several test runs may share this machine.
+    node.configuration(state).write_text(text.replace("15692", str(prometheus)))
+    node.configuration(state).chmod(0o644)
