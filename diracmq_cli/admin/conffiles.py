@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from diracmq_cli.admin.erlang import erlang_string
 from diracmq_cli.core.model import HostPort
 
 PLUGIN = "rabbitmq_grid_proxy"
@@ -133,9 +134,9 @@ def advanced_config(settings: NodeSettings) -> str:
         # An end entity, up to ten proxies and the sub-CAs above it; Erlang's own depth would refuse the chain before
         # the plugin sees it.
         f"{{depth, {settings.max_proxies + 10}}}",
-        f"{{cacertfile, {_string(settings.authorities)}}}",
-        f"{{certfile, {_string(settings.certificate)}}}",
-        f"{{keyfile, {_string(settings.key)}}}",
+        f"{{cacertfile, {erlang_string(str(settings.authorities))}}}",
+        f"{{certfile, {erlang_string(str(settings.certificate))}}}",
+        f"{{keyfile, {erlang_string(str(settings.key))}}}",
         f"{{verify_fun, {{rabbit_grid_proxy, verify, [{verify}]}}}}",
         # A resumed TLS 1.2 session would not be verified again.
         "{reuse_sessions, false}",
@@ -165,7 +166,7 @@ def _verify_options(settings: NodeSettings) -> Iterator[str]:
 def _lookup(check: Check, path: Path | None) -> str:
     if path is None or check is Check.OFF:
         return "off"
-    return f"{{{check.replace('-', '_')}, {_string(path)}}}"
+    return f"{{{check.replace('-', '_')}, {erlang_string(str(path))}}}"
 
 
 def _management(settings: NodeSettings, management: Management | None) -> Iterator[str]:
@@ -191,9 +192,3 @@ def _prometheus(port: int | None) -> Iterator[str]:
         yield ""
         yield f"prometheus.tcp.ip = {LOOPBACK}"
         yield f"prometheus.tcp.port = {port}"
-
-
-def _string(path: Path) -> str:
-    """An Erlang string."""
-    escaped = str(path).replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'

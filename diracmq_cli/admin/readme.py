@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from diracmq_cli.admin.conffiles import CONNECTION_MAX, NodeSettings
 from diracmq_cli.admin.plan import Plan
+from diracmq_cli.admin.signingterms import POLICIES
 from diracmq_cli.core.model import QueueType
 
 OPEN_FILES = 65536
@@ -19,6 +20,7 @@ Files
   {etc}/enabled_plugins    root:rabbitmq 0640
   {etc}/definitions.json   root:rabbitmq 0640   {contents}
   {etc}/{bundle}             root:rabbitmq 0644   certification authorities that may vouch for clients
+  {etc}/{policies}  root:rabbitmq 0644   what each of them may certify
   /usr/lib/rabbitmq/plugins/{plugin}/   root:root 0755   from plugins/ here
 
 Not here, and to be on the host:
@@ -31,7 +33,7 @@ One Debian host
   apt-get install rabbitmq-server; systemctl stop rabbitmq-server
   install -d /usr/lib/rabbitmq/plugins; cp -r plugins/{plugin} /usr/lib/rabbitmq/plugins/
   install -o root -g rabbitmq -m 0640 rabbitmq.conf advanced.config enabled_plugins definitions.json {etc}/
-  install -o root -g rabbitmq -m 0644 {bundle} {etc}/
+  install -o root -g rabbitmq -m 0644 {bundle} {policies} {etc}/
   systemctl start rabbitmq-server
 
 A broker that has run before keeps its user guest; one that starts empty with these files never has it:
@@ -106,6 +108,7 @@ def readme(
     return _TEXT.format(
         etc=etc,
         bundle=bundle,
+        policies=POLICIES,
         plugin=plugin,
         contents="exchanges, queues, bindings" + (", users, rights" if with_users else "; no users"),
         certificate=settings.certificate,

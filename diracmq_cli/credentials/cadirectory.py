@@ -63,7 +63,7 @@ class CaDirectory:
         """
         if name_hash not in self._buckets:
             self._buckets[name_hash] = Bucket(
-                tuple(self._authorities(name_hash)), tuple(self._crls(name_hash)), self._policy(name_hash)
+                tuple(self._authorities(name_hash)), tuple(self.crls(name_hash)), self._policy(name_hash)
             )
         return self._buckets[name_hash]
 
@@ -89,7 +89,12 @@ class CaDirectory:
             except (pem.PemError, DerError) as error:
                 raise _broken(path, f"is no certificate ({error})") from None
 
-    def _crls(self, name_hash: str) -> Iterator[Crl]:
+    def crls(self, name_hash: str) -> Iterator[Crl]:
+        """The CRLs alone, read anew.
+
+        Raises:
+            VerificationError: a file cannot be read, or is no CRL.
+        """
         for path, octets in self._numbered(f"{name_hash}.r"):
             try:
                 revocations = pem.revocation_list(octets)

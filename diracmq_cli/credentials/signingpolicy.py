@@ -16,6 +16,7 @@ from diracmq_cli.core.dn import normalise
 from diracmq_cli.errors import DataError
 
 _LINE = re.compile(r"""(\w+)\s+(\S+)\s+(?:'([^']*)'|"([^"]*)"|(\S+))\s*""")
+_ATTRIBUTE = re.compile(r"/[A-Za-z0-9.]+=")
 _QUOTED = re.compile(r'"([^"]*)"')
 
 
@@ -73,5 +74,5 @@ def _normal(dn: str, number: int) -> str:
 
 
 def _pattern(text: str, number: int) -> re.Pattern[str]:
-    plain = _normal(text, number) if text.startswith("/") else text
+    plain = _normal(text, number) if _ATTRIBUTE.match(text) else text  # "*" and "/*" are no DNs
     return re.compile(re.escape(plain).replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 
+from diracmq_cli.admin.authorities import read_authorities
 from diracmq_cli.admin.conffiles import NodeSettings
 from diracmq_cli.admin.plan import Plan
 from diracmq_cli.admin.plugin import build_plugin
 from diracmq_cli.admin.rendering import DEFINITIONS, node_files
+from diracmq_cli.admin.signingterms import POLICIES, signing_terms
 from diracmq_cli.core.model import HostPort
 from diracmq_cli.devbroker.clusterconf import cluster_conf
 from diracmq_cli.devbroker.files import let_everybody_read, make_directory, write_file
@@ -39,11 +42,14 @@ def _configure(node: Node, state: NodeState, plan: Plan, cluster: list[str]) -> 
         certificate=node.etc / "hostcert.pem",
         key=node.etc / "hostkey.pem",
         authorities=node.etc / "ca.pem",
+        policies=node.etc / POLICIES,
         revocations=layout.certificates.resolve(),
         definitions=node.definitions,
     )
     write_file(settings.certificate, layout.host_certificate.read_text())
-    write_file(settings.authorities, (layout.ca / "cert.pem").read_text())
+    authorities = read_authorities(layout.certificates, now=time.time())
+    write_file(settings.authorities, authorities.bundle)
+    write_file(node.etc / POLICIES, signing_terms(authorities).text)
     files = node_files(plan, settings, with_users=True)
     for path, text in ((settings.key, layout.host_key.read_text()), (settings.definitions, files.pop(DEFINITIONS))):
         write_file(path, text, mode=0o600)

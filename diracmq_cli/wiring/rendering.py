@@ -15,6 +15,7 @@ from diracmq_cli.admin.plan import Plan, make_plan
 from diracmq_cli.admin.plugin import build_plugin
 from diracmq_cli.admin.readme import readme
 from diracmq_cli.admin.rendering import DEFINITIONS, node_files
+from diracmq_cli.admin.signingterms import POLICIES, SigningTerms, signing_terms
 from diracmq_cli.core.model import HostPort
 from diracmq_cli.errors import ConfigError
 from diracmq_cli.output.escape import visible
@@ -41,6 +42,7 @@ class RenderOptions:
     key: Path
     listeners: tuple[HostPort, ...] = (EVERYWHERE,)
     crl: Check = Check.REQUIRE
+    signing_policy: Check = Check.IF_PRESENT
     limited: Limited = Limited.ALLOW
     max_proxies: int = MAX_PROXIES
     with_users: bool = False
@@ -60,13 +62,15 @@ def run_render(setup: Setup, options: RenderOptions, console: Console) -> None:
     model = broker_model(setup, options.service)
     plan = make_plan(model, read_registry(setup.configuration))
     authorities = read_authorities(options.ca_directory, now=time.time())
-    for text in _concerns(plan, authorities, options):
+    terms = signing_terms(authorities)
+    for text in (*_concerns(plan, authorities, options), *_policy_concerns(terms, options)):
         console.talk.warning(text)
     settings = _settings(options)
     with staging(options.out) as scratch:
         plugin = build_plugin(scratch / PLUGINS).name
         files = node_files(plan, settings, with_users=options.with_users)
         files[BUNDLE] = authorities.bundle
+        files[POLICIES] = terms.text
         files["README"] = readme(
             plan,
             settings,
@@ -93,6 +97,8 @@ def _settings(options: RenderOptions) -> NodeSettings:
         revocations=options.ca_directory,
         definitions=options.etc / DEFINITIONS,
         crl=options.crl,
+        policies=options.etc / POLICIES,
+        signing_policy=options.signing_policy,
         limited=options.limited,
         max_proxies=options.max_proxies,
         prometheus=PROMETHEUS_PORT,
@@ -121,6 +127,18 @@ def _concerns(plan: Plan, authorities: Authorities, options: RenderOptions) -> I
     for path in (options.certificate, options.key):
         if not path.exists():
             yield f"{path} is not on this machine; the broker's host must have it"
+
+
+def _policy_concerns(terms: SigningTerms, options: RenderOptions) -> Iterator[str]:
+    if options.signing_policy is Check.OFF:
+        return
+    yield from terms.faults
+    if options.signing_policy is Check.REQUIRE and terms.without:
+        others = f" and {len(terms.without) - 1} more CAs" if len(terms.without) > 1 else ""
+        yield (
+            f"no signing policy of {terms.without[0]}{others} in {options.ca_directory}: "
+            "whom they certified is refused (--signing-policy)"
+        )
 
 
 def _row(delivered: Delivered, *, json: bool) -> str:

@@ -13,12 +13,11 @@ from pathlib import Path
 
 import pika
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import serialization
-from pika.exceptions import AMQPConnectionError, ChannelClosedByBroker, ConnectionClosedByBroker
-from support.broker import VHOST, Broker
+from pika.exceptions import ConnectionClosedByBroker
+from support.broker import Broker
 from support.chain_parts import LIMITED, USER_USAGE, name, proxy_info
 from support.chains import YESTERDAY, Issued, issue, proxies, proxy, root, tampered
+from support.clients import load, login, person, refused
 from support.proxies import Holder, by_dirac, by_globus, by_openssl
 
 from diracmq_cli.devbroker import Role
@@ -26,17 +25,10 @@ from diracmq_cli.devbroker import Role
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
 
 
-def load(certificate: Path, key: Path) -> Issued:
-    return Issued(
-        certificate=x509.load_pem_x509_certificate(certificate.read_bytes()),
-        key=serialization.load_pem_private_key(key.read_bytes(), None),  # type: ignore[arg-type]
-    )
-
-
 @pytest.fixture
 def user(devbroker: Broker) -> Issued:
     """The devbroker's user, to sign with."""
-    return load(devbroker.layout.certificate(Role.USER), devbroker.layout.key(Role.USER))
+    return person(devbroker, Role.USER)
 
 
 @pytest.fixture
@@ -48,53 +40,6 @@ def holder(devbroker: Broker) -> Holder:
 @pytest.fixture
 def ca(devbroker: Broker) -> Issued:
     return load(devbroker.layout.ca / "cert.pem", devbroker.layout.ca / "key.pem")
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Callable[..., Path]:
-    """Write a chain (leaf first) in the order of a proxy file."""
-
-    def written(*chain: Issued) -> Path:
-        file = tmp_path / "chain.pem"
-        file.write_bytes(b"".join([chain[0].pem, chain[0].key_pem, *(issued.pem for issued in chain[1:])]))
-        return file
-
-    return written
-
-
-def login(devbroker: Broker, credential: Path, version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> str:
-    """Whom the broker takes the holder of this file for: what it says of a user_id that is wrong."""
-    context = devbroker.context(credential)
-    context.minimum_version = context.maximum_version = version
-    connection = pika.BlockingConnection(
-        pika.ConnectionParameters(
-            "localhost",
-            devbroker.port,
-            VHOST,
-            pika.credentials.ExternalCredentials(),
-            ssl_options=pika.SSLOptions(context, "localhost"),
-        )
-    )
-    try:
-        channel = connection.channel()
-        channel.confirm_delivery()
-        with pytest.raises(ChannelClosedByBroker) as caught:
-            channel.basic_publish("demo.jobs.x", "", b"", pika.BasicProperties(user_id="/CN=Nobody"))
-        assert caught.value.reply_code == 406
-        return caught.value.reply_text.split("authenticated user was '")[1].rstrip("'")
-    finally:
-        connection.close()
-
-
-def refused(devbroker: Broker, credential: Path, version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> str:
-    """That nobody gets in with this file; returns what the plugin logged about it."""
-    before = len(devbroker.log)
-    with pytest.raises((AMQPConnectionError, ssl.SSLError)):
-        login(devbroker, credential, version)
-    deadline = time.monotonic() + 5
-    while "grid proxy: " not in (new := devbroker.log[before:]) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return new
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -127,7 +72,7 @@ def test_end_entity_can_mint_nothing(
     devbroker: Broker, ca: Issued, write: Callable[..., Path], version: ssl.TLSVersion
 ) -> None:
     """A certificate that a user signs for the operator's DN lets nobody in, with and without keyUsage."""
-    operator = load(devbroker.layout.certificate(Role.OPERATOR), devbroker.layout.key(Role.OPERATOR)).subject
+    operator = person(devbroker, Role.OPERATOR).subject
     for extensions in ((), (USER_USAGE,)):
         mallory = issue(name("DC=org", "DC=example", "CN=Mallory"), ca, *extensions)
         log = refused(devbroker, write(issue(operator, mallory), mallory), version)

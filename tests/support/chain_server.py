@@ -7,19 +7,22 @@ import select
 import socket
 import ssl
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from support.chain_parts import USER_USAGE, name
+from support.chain_parts import USER_USAGE, name, one_line
 from support.chain_world import World
 from support.chains import YESTERDAY, Issued, crl, issue, rsa_key
 
 from diracmq_cli import admin
+from diracmq_cli.admin.authorities import read_authorities
 from diracmq_cli.admin.installation import Installation
 from diracmq_cli.admin.plugin import PLUGIN_NAME
+from diracmq_cli.admin.signingterms import signing_terms
 
 VERSIONS = ("1.2", "1.3")
 _TLS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
@@ -41,10 +44,17 @@ LISTENERS = {
 }
 """Options of the plugin by listener; ``resuming`` takes up old TLS 1.2 sessions."""
 
+POLICY = """\
+access_id_CA   X509    '{}'
+pos_rights     globus  CA:sign
+cond_subjects  globus  '{}'
+"""
+
 POLICIES = {
-    "/DC=org/DC=example/CN=Grid CA": ["/DC=org/DC=example/CN=[JR].*", "/DC=org/DC=example/CN=(Issuing|Last) CA"],
-    "/DC=org/DC=example/CN=Issuing CA": ["/DC=org/DC=example/CN=J.*"],
-    "/DC=org/DC=example/CN=Last CA": [],
+    "/DC=org/DC=example/CN=Grid CA": '"/DC=org/DC=example/CN=[JR]*" "/DC=org/DC=example/CN=Ja*" '
+    '"/DC=org/DC=example/CN=R*" "/*/CN=Issuing CA" "/DC=org/DC=example/CN=???? CA"',
+    "/DC=org/DC=example/CN=Issuing CA": '"/DC=org/DC=example/CN=J*"',
+    "/DC=org/DC=example/CN=Last CA": "/nobody",
 }
 """What a CA may certify, in the listeners that ask for it; the others have no signing policy."""
 
@@ -156,8 +166,8 @@ def _write_server(world: World, directory: Path) -> Path:
     """CAs, CRLs, signing policies, host certificate and the listeners' options, as ``advanced.config`` has them."""
     certificates, policies = directory / "certificates", directory / "signing_policy.config"
     _write_certificates(world, certificates)
-    lines = (f"{json.dumps(ca)}, {json.dumps(patterns)}" for ca, patterns in POLICIES.items())
-    policies.write_text("".join(f"{{{line}}}.\n" for line in lines))
+    authorities = read_authorities(certificates, now=time.time())
+    policies.write_text(signing_terms(authorities).text)
     (directory / "ca.pem").write_bytes(b"".join(ca.pem for ca in world.authorities))
     host = issue(name("CN=localhost"), None, USER_USAGE, key=rsa_key("host"))
     (directory / "host.pem").write_bytes(host.pem + host.key_pem)
@@ -185,7 +195,11 @@ def _write_certificates(w: World, directory: Path) -> None:
     """A CA directory as the grid has it, in which some CAs have no CRL, or one that is worth nothing."""
     directory.mkdir()
     for ca in (*w.authorities, w.sub_ca, w.revoked_ca):
-        write_hashed(directory, ca.pem)
+        path = write_hashed(directory, ca.pem)
+        if one_line(ca.subject) in POLICIES:
+            path.with_suffix(".signing_policy").write_text(
+                POLICY.format(one_line(ca.subject), POLICIES[one_line(ca.subject)])
+            )
     for pem in (
         crl(w.ca, w.revoked, w.revoked_ca),
         crl(w.sub_ca),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from diracmq_cli.cli.assembly import LateGroup, new_app
 
-VERBS = ("render", "diff", "apply")
+VERBS = ("render", "diff", "apply", "plugin", "trust")
 """Sub-commands in the order of the help; each is ``cli/broker/<verb>.py``."""
 
 

@@ -60,6 +60,9 @@ def render(
     crl: Annotated[
         Check, typer.Option("--crl", help="What to do with certificates whose CA has no CRL.")
     ] = Check.REQUIRE,
+    signing_policy: Annotated[
+        Check, typer.Option("--signing-policy", help="What to do with certificates whose CA has no signing policy.")
+    ] = Check.IF_PRESENT,
     limited: Annotated[Limited, typer.Option("--limited", help="Whether limited proxies may log in.")] = Limited.ALLOW,
     max_proxies: Annotated[
         int, typer.Option("--max-proxies", metavar="N", min=0, max=100, help="Proxies in a chain at most.")
@@ -94,6 +97,7 @@ def render(
                 key=host_key.absolute(),
                 listeners=tuple(listen or (EVERYWHERE,)),
                 crl=crl,
+                signing_policy=signing_policy,
                 limited=limited,
                 max_proxies=max_proxies,
                 with_users=with_users,
