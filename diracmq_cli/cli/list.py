@@ -7,11 +7,12 @@ from typing import Annotated
 import typer
 
 from diracmq_cli.cli.exits import running
-from diracmq_cli.cli.flags import Connection, Talk, grouped
+from diracmq_cli.cli.flags import Connection, Talk, duration, grouped
 
 EXAMPLES = """\
 dirac-mq list
 dirac-mq list 'demo.*' -j | jq -r 'select(.ready > 1000).queue'
+dirac-mq list --watch
 dirac-mq list --explain demo.jobs
 dirac-mq list --as-cfg demo.jobs demo.events > pilot-mq.cfg
 """
@@ -34,12 +35,22 @@ def list_(
         bool,
         typer.Option("--as-cfg", help="Write the smallest CFG that holds the queues named, to ship with pilots."),
     ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show them again and again, with the change per second, until Ctrl-C.")
+    ] = False,
+    interval: Annotated[
+        float | None,
+        typer.Option("--interval", parser=duration, metavar="DURATION", help="Time between two looks (default 2s)."),
+    ] = None,
     connection: Connection,
     talk: Talk,
 ) -> None:
     """List the queues of the CS and what waits in them.
 
     Streams keep what was read, so they show no count. Queues that you may not look at say so.
+
+    --watch fills a terminal with a table that is always new, and writes NDJSON into a pipe, an object for each queue
+    and look. A broker that is away is said there, and tried again.
 
     With --explain or --as-cfg no broker is asked; exchanges can be named too. What --as-cfg writes holds no password,
     and whoever has it in DIRAC_MQ_CFG needs no Configuration Service for those queues.
@@ -51,12 +62,20 @@ def list_(
 
         if explain and as_cfg:
             raise UsageError("--explain and --as-cfg exclude each other")
+        if watch and (explain or as_cfg):
+            raise UsageError("--watch asks brokers: no --explain or --as-cfg beside it")
+        if interval is not None and not watch:
+            raise UsageError("--interval goes with --watch")
         setup = setup_of(connection, console)
         choice = Choice(patterns=tuple(pattern or ()), service=service, broker=connection.broker)
         if explain or as_cfg:
             from diracmq_cli.wiring.describing import run_as_cfg, run_explain
 
             (run_explain if explain else run_as_cfg)(setup, choice, console)
+        elif watch:
+            from diracmq_cli.wiring.watching import WatchOptions, run_watch
+
+            run_watch(setup, WatchOptions(choice=choice, interval=interval, timeout=connection.timeout), console)
         else:
             from diracmq_cli.wiring.listing import ListOptions, run_list
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from diracmq_cli.core.model import BrokerService, QueueSpec, QueueState, QueueType
-from diracmq_cli.core.ports import Clock, Inspector
+from diracmq_cli.core.ports import Clock, Inspector, QueueStatus
 from diracmq_cli.errors import AccessError, BrokerUnreachable, HostUnknown, MQError
 from diracmq_cli.operations.deadline import Deadline
 
@@ -42,11 +42,11 @@ def inspect_queues(
         try:
             yield ServiceReport(service, _ask(service, own, open_inspector, share))
         except MQError as failure:
-            problem = _in_short(failure)
+            problem = in_short(failure)
             yield ServiceReport(service, tuple(QueueState(queue=q, problem=problem) for q in own), failure)
 
 
-def _in_short(failure: MQError) -> str:
+def in_short(failure: MQError) -> str:
     """What every row of a broker says that could not be asked; the reason in full is said once, elsewhere."""
     match failure:
         case HostUnknown():
@@ -67,6 +67,11 @@ def _ask(
         answers = inspector.status([queue.name for queue in queues], deadline.left or 0.0)
     finally:
         inspector.close()
+    return states_of(queues, answers)
+
+
+def states_of(queues: Sequence[QueueSpec], answers: Sequence[QueueStatus]) -> tuple[QueueState, ...]:
+    """What a broker answers, as the states of the queues that it was asked about."""
     return tuple(
         QueueState(
             queue=queue,

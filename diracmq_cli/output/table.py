@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from json import dumps
 
-from diracmq_cli.core.model import QueueState
+from diracmq_cli.core.model import QueueSpec, QueueState
 from diracmq_cli.output.cells import Span
 from diracmq_cli.output.columns import write_table
 from diracmq_cli.output.escape import visible
@@ -15,17 +15,18 @@ from diracmq_cli.output.writer import Writer
 
 COLUMNS = ("queue", "service", "type", "ready", "consumers", "problem")
 _NUMBERS = ("ready", "consumers")
+JsonScalar = str | int | float | None
 _PROBLEM_STYLE = "31"
 
 
-def queue_json(state: QueueState) -> str:
-    """One queue as a JSON object, in ASCII.
+def queue_json(state: QueueState, more: Mapping[str, JsonScalar] | None = None) -> str:
+    """One queue as a JSON object, in ASCII, with ``more`` keys at its end.
 
     ``ready`` and ``consumers`` are null where they cannot be seen, and ``problem`` then says why; a stream has no
     ``ready``, since it keeps what was read.
     """
     spec = state.queue
-    row: dict[str, str | int | None] = {
+    row: dict[str, JsonScalar] = {
         "queue": spec.name,
         "service": spec.service.name,
         "type": spec.type,
@@ -34,14 +35,18 @@ def queue_json(state: QueueState) -> str:
         "address": str(spec.address),
         "problem": state.problem,
     }
-    return dumps(row, separators=(",", ":"))
+    return dumps(row | dict(more or {}), separators=(",", ":"))
+
+
+def shown_name(spec: QueueSpec) -> str:
+    """How a queue is called in a row; one of the RFC's layout is named as it is addressed."""
+    return str(spec.address) if spec.address.system else spec.name
 
 
 def _row(state: QueueState) -> list[Span]:
-    """One queue's columns, ``-`` for what is absent; a queue of the RFC's layout is named as it is addressed."""
+    """One queue's columns, ``-`` for what is absent."""
     spec = state.queue
-    name = str(spec.address) if spec.address.system else spec.name
-    values = (name, spec.service.name, spec.type, state.ready, state.consumers)
+    values = (shown_name(spec), spec.service.name, spec.type, state.ready, state.consumers)
     row = [Span(ABSENT if value is None else visible(str(value))) for value in values]
     row.append(Span(ABSENT) if state.problem is None else Span(visible(state.problem), _PROBLEM_STYLE))
     return row
