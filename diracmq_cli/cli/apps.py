@@ -25,7 +25,9 @@ def suite() -> typer.Typer:
     for verb in VERBS:
         add_verb(app, _PACKAGE, verb)
     app.add_typer(spool.app, name="spool", help=top.SPOOL, short_help=short_help(top.SPOOL))
-    app.add_typer(broker.app, name="broker", help=top.BROKER, short_help=short_help(top.BROKER))
+    app.add_typer(
+        broker.app, name="broker", help=help_text(top.BROKER, top.BROKER_EXAMPLES), short_help=short_help(top.BROKER)
+    )
     app.add_typer(devbroker.app, name="devbroker", short_help=top.DEVBROKER)
     return app
 

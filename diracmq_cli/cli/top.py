@@ -23,6 +23,14 @@ SPOOL = """Messages that send --spool keeps on disk while no broker takes them: 
 
 BROKER = """A secure RabbitMQ from the Configuration Service: set it up, see what differs, set it right."""
 
+BROKER_EXAMPLES = """\
+dirac-mq broker render --service mq --out rendered \\
+  --ca-dir /etc/grid-security/certificates \\
+  --host-cert /etc/rabbitmq/hostcert.pem \\
+  --host-key /etc/rabbitmq/hostkey.pem
+dirac-mq broker apply --service mq --node rabbit@mq1 --dry-run
+"""
+
 DEVBROKER = "A private RabbitMQ for trying and testing"
 
 

@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 PROGRAMS = ("dirac-mq", *(f"dirac-mq-{verb}" for verb in EVERYDAY))
 _HOME = tempfile.mkdtemp(prefix="dirac-mq-home-")
 atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
-MAN = [ROOT / f"man/{program}.1" for program in PROGRAMS]
+MAN = [ROOT / f"man/{page}.1" for page in (*PROGRAMS, "dirac-mq-broker")]
 
 
 def _run(argv: Sequence[str], **options: object) -> subprocess.CompletedProcess[str]:

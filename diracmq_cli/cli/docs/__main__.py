@@ -5,21 +5,27 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from diracmq_cli.cli.broker.guide import GUIDE
 from diracmq_cli.cli.docs import bash, fish, man, zsh
-from diracmq_cli.cli.docs.tree import programs
+from diracmq_cli.cli.docs.tree import Command, programs
 
 
 def documents() -> dict[str, str]:
     """Every generated file: its path below the project, and its text."""
     tree = programs()
-    names = tuple(program.name for program in tree)
+    broker = next(command for command in tree[0].commands if command.name == "broker")
+    names = (*(program.name for program in tree), broker.page)
     files: dict[str, str] = {"completions/zsh/_dirac-mq": zsh.completion(tree)}
     for program in tree:
-        others = tuple(name for name in names if name != program.name)
-        files[f"man/{program.name}.1"] = man.page(program, see_also=others)
+        files[f"man/{program.page}.1"] = man.page(program, see_also=_others(names, program))
         files[f"completions/bash/{program.name}"] = bash.completion(program)
         files[f"completions/fish/{program.name}.fish"] = fish.completion(program)
+    files[f"man/{broker.page}.1"] = man.page(broker, see_also=_others(names, broker), guide=GUIDE)
     return files
+
+
+def _others(names: tuple[str, ...], command: Command) -> tuple[str, ...]:
+    return tuple(name for name in names if name != command.page)
 
 
 def main(root: Path) -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
+from diracmq_cli.cli.docs.guide import Lines, Part, Section, Table
 from diracmq_cli.cli.docs.sections import ENVIRONMENT, EXIT_STATUS, FILES, PLAIN_MARKS, Rows, further
 from diracmq_cli.cli.docs.tree import Argument, Command, Option
 from diracmq_cli.version import __version__
 
 
-def page(command: Command, *, see_also: tuple[str, ...]) -> str:
-    """One page for ``command``; subcommands are described in it."""
-    name = command.path[0]
+def page(command: Command, *, see_also: tuple[str, ...], guide: tuple[Section, ...] = ()) -> str:
+    """One page for ``command``; subcommands are described in it, but for those that have a page of their own.
+
+    The ``guide`` comes before the options: it says what they are for.
+    """
+    name, shared = command.page, _shared(command)
     lines = [
         f'.TH {_text(name.upper())} 1 "" "dirac\\-mq {__version__}" "DIRAC messaging"',
         *(f".fchar {_text(mark)} {plain}" for mark, plain in PLAIN_MARKS.items()),
@@ -21,13 +26,15 @@ def page(command: Command, *, see_also: tuple[str, ...]) -> str:
         *_synopsis(command),
     ]
     if command.examples:
-        lines += [".SH EXAMPLES", ".nf", *(_line(example) for example in command.examples), ".fi"]
+        lines += [".SH EXAMPLES", *_lines(command.examples)]
     lines += [".SH DESCRIPTION", *_paragraphs(command.paragraphs)]
+    for section in guide:
+        lines += [f".SH {_text(section.title)}", *(line for part in section.parts for line in _part(part))]
     if command.commands:
         lines.append(".SH COMMANDS")
         for sub in command.commands:
-            lines += _subcommand(sub)
-    lines += [".SH OPTIONS", *_arguments(command.arguments), *_options(command.options)]
+            lines += _subcommand(sub, elsewhere=see_also, shared=shared)
+    lines += [".SH OPTIONS", *_arguments(command.arguments), *_options((*shared, *command.options))]
     for title, introduction, rows in further(command):
         lines += [f".SH {title}", _line(introduction), *_table(rows)]
     for title, rows in (("EXIT STATUS", EXIT_STATUS), ("ENVIRONMENT", ENVIRONMENT), ("FILES", FILES)):
@@ -36,15 +43,28 @@ def page(command: Command, *, see_also: tuple[str, ...]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _subcommand(command: Command) -> list[str]:
-    """A verb in the page of the suite: in short where it has a page of its own, which says more."""
+def _shared(command: Command) -> tuple[Option, ...]:
+    """The flags that several subcommands of a page have; the page of the suite knows too many to tell them once."""
+    if len(command.path) == 1:
+        return ()
+    counts = Counter(option for sub in command.commands for option in sub.options[:-1])
+    return tuple(option for option, count in counts.items() if count > 1)
+
+
+def _subcommand(command: Command, *, elsewhere: tuple[str, ...], shared: tuple[Option, ...]) -> list[str]:
+    """A verb in the page of another command: in short where it has a page of its own, which says more."""
     title = _text(" ".join(command.path[1:]))
-    lines = [f".SS {title}", *_synopsis(command), ".PP", *_paragraphs(command.paragraphs[:1])]
-    if len(command.path) > 2:
-        return lines + _options(command.options[:-1])
+    lines = [f".SS {title}", *_synopsis(command), ".PP"]
+    if command.page in elsewhere:
+        return [*lines, *_paragraphs(command.paragraphs[:1]), f"See \\fB{_text(command.page)}\\fR(1)."]
+    lines += _paragraphs(command.paragraphs)
     if command.commands:
-        return lines + [line for sub in command.commands for line in _subcommand(sub)]
-    return [*lines, f"See \\fB{_text('-'.join(command.path))}\\fR(1)."]
+        return lines + [
+            line for sub in command.commands for line in _subcommand(sub, elsewhere=elsewhere, shared=shared)
+        ]
+    lines += _arguments(command.arguments) + _options(option for option in command.options[:-1] if option not in shared)
+    also = [f"\\fB{_text(option.flags[-1])}\\fR" for option in command.options if option in shared]
+    return [*lines, ".PP", f"Takes {', '.join(also)} too: see OPTIONS."] if also else lines
 
 
 def _synopsis(command: Command) -> list[str]:
@@ -76,6 +96,20 @@ def _option(option: Option) -> list[str]:
 
 def _table(rows: Rows) -> list[str]:
     return [line for name, what in rows for line in (".TP", f"\\fB{_text(name)}\\fR", _line(what))]
+
+
+def _lines(lines: Iterable[str]) -> list[str]:
+    return [".nf", *(_line(line) for line in lines), ".fi"]
+
+
+def _part(part: Part) -> list[str]:
+    match part:
+        case str():
+            return [".PP", _line(" ".join(part.split()))]
+        case Lines(text):
+            return [".RS", *_lines(text.splitlines()), ".RE"]
+        case Table(rows):
+            return _table(rows)
 
 
 def _paragraphs(paragraphs: Iterable[str]) -> list[str]:

@@ -51,6 +51,11 @@ class Command:
         """The last word of what is typed."""
         return self.path[-1]
 
+    @property
+    def page(self) -> str:
+        """The name of a man page of its own, if it has one."""
+        return "-".join(self.path)
+
     def walk(self) -> Iterator[Command]:
         """This command and all below it."""
         yield self
@@ -107,12 +112,13 @@ def _summary(paragraphs: tuple[str, ...]) -> str:
 
 
 def _option(parameter: Any) -> Option:  # noqa: ANN401
+    choices = tuple(str(choice) for choice in getattr(parameter.type, "choices", ()))
     takes_value = not parameter.is_flag and not parameter.count
     return Option(
         flags=tuple(parameter.opts),
         help=parameter.help or "",
-        metavar=(parameter.metavar or parameter.name.upper()) if takes_value else None,
-        choices=tuple(str(choice) for choice in getattr(parameter.type, "choices", ())),
+        metavar=(parameter.metavar or "|".join(choices) or parameter.name.upper()) if takes_value else None,
+        choices=choices,
         environment=parameter.envvar,
         repeatable=bool(parameter.multiple or parameter.count),
     )
