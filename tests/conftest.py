@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.broker import Broker, running_broker
+from support.broker import Broker, running_broker, running_cluster
+from support.faultproxy import FaultProxy, fault_proxy_for
 from support.queues import QueueFactory
+
+from diracmq_cli.devbroker import start
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +25,27 @@ def devbroker(_session_broker: Broker) -> Broker:
     if _session_broker.pid is None:
         _session_broker.start()
     return _session_broker
+
+
+@pytest.fixture(scope="module")
+def module_cluster() -> Iterator[tuple[Broker, ...]]:
+    """Three nodes for the tests of one file (12 s and 400 MB), in whatever state the last test left them."""
+    with running_cluster(3) as nodes:
+        yield nodes
+
+
+@pytest.fixture
+def cluster(module_cluster: tuple[Broker, ...]) -> tuple[Broker, ...]:
+    """The file's three nodes, all up again; each can be killed and started alone."""
+    start(module_cluster[0].directory)
+    return module_cluster
+
+
+@pytest.fixture
+def fault_proxy(devbroker: Broker) -> Iterator[FaultProxy]:
+    """What stands between our commands (``-b fault_proxy.url``) and the devbroker, and misbehaves as it is told."""
+    with fault_proxy_for(devbroker) as proxy:
+        yield proxy
 
 
 @pytest.fixture

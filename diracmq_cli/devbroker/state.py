@@ -105,7 +105,7 @@ def read_state(layout: Layout) -> State | None:
         )
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(
             f"{layout.state} cannot be read: {error}",
             hint=f"dirac-mq devbroker down --purge --dir {layout.directory}, then up",

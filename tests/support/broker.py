@@ -38,19 +38,20 @@ class Completed:
 
 
 class Broker:
-    """A running devbroker. Roles are ``user``, ``pilot``, ``stranger`` and ``operator``."""
+    """A running devbroker, or one node of a cluster. Roles are ``user``, ``pilot``, ``stranger`` and ``operator``."""
 
-    def __init__(self, directory: Path, home: Path) -> None:
+    def __init__(self, directory: Path, home: Path, number: int = 1) -> None:
         self.directory = directory
         self.home = home
+        self.number = number
         self.layout = devbroker.Layout(directory)
         self.after_start: list[Callable[[], None]] = []
         """What to do after a start, which sets the rights as the devbroker's own CFG has them."""
 
     @property
     def state(self) -> devbroker.NodeState:
-        """The node, or the first of a cluster."""
-        return devbroker.status(self.directory).nodes[0]
+        """The node as it is now."""
+        return devbroker.status(self.directory).nodes[self.number - 1]
 
     @property
     def port(self) -> int:
@@ -175,10 +176,10 @@ class Broker:
         return self.node.log(self.state).read_text(errors="replace")
 
     def kill(self) -> None:
-        devbroker.kill(self.directory)
+        devbroker.kill(self.directory, node=self.number)
 
     def start(self) -> None:
-        devbroker.start(self.directory)
+        devbroker.start(self.directory, node=self.number)
         for restore in self.after_start:
             restore()
 
@@ -186,11 +187,18 @@ class Broker:
 @contextmanager
 def running_broker() -> Iterator[Broker]:
     """A devbroker in a new directory, ended and removed whatever happens inside."""
+    with running_cluster(1) as (broker,):
+        yield broker
+
+
+@contextmanager
+def running_cluster(nodes: int) -> Iterator[tuple[Broker, ...]]:
+    """A devbroker of so many nodes in a new directory, ended and removed whatever happens inside."""
     directory = Path(tempfile.mkdtemp(prefix="dirac-mq-broker-"))
     home = Path(tempfile.mkdtemp(prefix="dirac-mq-home-"))
     try:
-        devbroker.up(directory)
-        yield Broker(directory, home)
+        devbroker.up(directory, nodes=nodes)
+        yield tuple(Broker(directory, home, number) for number in range(1, nodes + 1))
     finally:
         try:
             devbroker.down(directory, purge=True)
