@@ -16,7 +16,7 @@ from diracmq_cli.operations.listing import OpenInspector, in_short, states_of
 ANSWER = 3.0
 """Seconds that a broker may take to be dialled, or to answer: longer, and the others' figures would be stale."""
 
-FIRST_PAUSE, LONGEST_PAUSE = 2.0, 30.0
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 8.0
 """Seconds until a broker that is away is dialled again: doubled each time."""
 
 KEPT = 30.0

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _COLUMNS = ("queue", "service", "type", "ready", "change/s", "consumers")
 _NUMBERS = ("ready", "change/s", "consumers")
+_SHRINKING = ("queue", "problem")
+"""What gives way first where the terminal is narrow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +155,11 @@ class LiveView:
         problems = any(row.state.problem for row in rows)
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
         for name in (*_COLUMNS, "problem") if problems else _COLUMNS:
-            number = name in _NUMBERS
-            table.add_column(name.upper(), justify="right" if number else "left", no_wrap=True, overflow=self._overflow)
+            table.add_column(
+                self._text(name.upper()),
+                justify="right" if name in _NUMBERS else "left",
+                no_wrap=name not in _SHRINKING,
+            )
         for row in rows:
             cells = self._cells(row)
             table.add_row(*cells, self._text(row.state.problem or "", "red")) if problems else table.add_row(*cells)
