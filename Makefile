@@ -35,6 +35,7 @@ soak: $(VENV)/.dev $(DIRAC)/.installed
 
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/bench.py
+	$(BIN)/python benchmarks/origin.py
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -156,6 +156,29 @@ def test_what_was_requeued_is_wanted_again(devbroker, queue):
     assert devbroker.count(queue.name) == 0
 
 
+@pytest.mark.parametrize("settle", ["hold", "reject", "ack_one"])
+def test_what_does_not_count_towards_the_limit(devbroker, queue, settle):
+    """Each delivery that does not count brings one more, whatever becomes of it; no further message is touched."""
+    fill(devbroker, queue.name, 20)
+    with session(devbroker) as opened:
+        receiver = opened.consumer(queue, limit=5, prefetch=2)
+        got = []
+        while (delivery := receiver.receive(5)) is not None:
+            got.append(int(delivery.message.body))
+            if got[-1] % 2:
+                receiver.want_more()
+                if settle != "hold":
+                    getattr(receiver, settle)(delivery)
+            else:
+                receiver.ack_one(delivery)
+        assert got == list(range(10 if got[-1] % 2 else 9))
+        receiver.put_back()
+    held = [number for number in got if number % 2 and settle == "hold"]
+    rest, redelivered = _rest(devbroker, queue, 20 - len(got) + len(held))
+    assert rest == [*held, *range(len(got), 20)]
+    assert redelivered == [True] * len(held) + [False] * (20 - len(got))
+
+
 def test_a_quorum_queue_counts_only_what_was_taken(devbroker, quorum):
     """x-delivery-count of what we never wanted stays as it was; of what we gave back it is one more."""
     fill(devbroker, quorum.name, 10)

@@ -12,6 +12,7 @@ import pytest
 from support.deliveries import BROKER, WRONG, a_delivery
 
 from diracmq_cli.core.envelope import decode, encode
+from diracmq_cli.core.policy import Refused
 from diracmq_cli.core.values import OpaqueString
 from diracmq_cli.errors import OutputError
 from diracmq_cli.output.save import SaveSink
@@ -40,6 +41,29 @@ def test_two_files_a_message(tmp_path):
     assert {stat.S_IMODE(path.stat().st_mode) for path in directory.iterdir()} == {0o600}
     assert {path.stat().st_nlink for path in directory.iterdir()} == {1}
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+
+
+def test_why_it_was_refused_stands_beside_it(tmp_path):
+    """A third file says the code and the reason, one a line, whatever the reason holds; others get none."""
+    sink = SaveSink(tmp_path)
+    sink.write(a_delivery(message_id="bad"), WRONG, Refused("claims-another", "claims /CN=a\nb\x1b[2J"))
+    sink.write(a_delivery(message_id="good"), BROKER)
+    sink.flush()
+    assert names(tmp_path) == [
+        *(f"000001-bad.{end}" for end in ("body", "json", "reason")),
+        *(f"000002-good.{end}" for end in ("body", "json")),
+    ]
+    assert (tmp_path / "000001-bad.reason").read_text() == "claims-another\nclaims /CN=a\\nb\\x1b[2J\n"
+
+
+def test_a_name_that_is_taken_leaves_no_part_behind(tmp_path):
+    """Another process's reason file of that number makes us take the next for all three."""
+    sink = SaveSink(tmp_path)
+    sink.write(a_delivery(message_id="x"), WRONG, Refused("rerouted", "r"))
+    (tmp_path / "000001-x.reason").write_text("theirs")
+    sink.flush()
+    assert names(tmp_path) == ["000001-x.reason", *(f"000002-x.{end}" for end in ("body", "json", "reason"))]
+    assert (tmp_path / "000001-x.reason").read_text() == "theirs"
 
 
 def test_files_appear_at_the_flush(tmp_path):
