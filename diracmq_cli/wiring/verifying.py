@@ -7,11 +7,10 @@ import select
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from diracmq_cli.core.identity import CredentialRequest, CredentialSettings
-from diracmq_cli.core.model import OriginLevel, Principals
-from diracmq_cli.core.policy import AcceptancePolicy, read_allowed
+from diracmq_cli.core.model import OriginLevel
+from diracmq_cli.core.policy import AcceptancePolicy
 from diracmq_cli.core.registry import Registry
 from diracmq_cli.core.verdict import Verdict
 from diracmq_cli.credentials import TrustStore, locate_ca_directory
@@ -19,6 +18,7 @@ from diracmq_cli.errors import DataError, NothingThere, UsageError, Verification
 from diracmq_cli.input import Saved, SavedEnvelopes, open_file, standard_input
 from diracmq_cli.origin import Verifier
 from diracmq_cli.output.verdicts import Judged, VerdictWriter
+from diracmq_cli.wiring.acceptance import allowed_by_file
 from diracmq_cli.wiring.console import Console
 from diracmq_cli.wiring.setup import Choices, Setup
 
@@ -114,12 +114,5 @@ def _ca_directory(options: VerifyOptions) -> str:
 
 
 def _policy(options: VerifyOptions) -> AcceptancePolicy:
-    allowed: list[Principals] = []
-    if options.allow_dn is not None:
-        try:
-            text = Path(options.allow_dn).read_text(errors="surrogateescape")
-        except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            raise UsageError(f"--allow-dn: cannot read {options.allow_dn}: {reason}") from error
-        allowed.append(read_allowed(text, options.allow_dn))
+    allowed = [] if options.allow_dn is None else [allowed_by_file(options.allow_dn)]
     return AcceptancePolicy.of(OriginLevel.SIGNED, allowed, Registry())
