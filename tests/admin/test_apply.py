@@ -13,7 +13,9 @@ from support.broker import Broker
 from support.chain_parts import name
 from support.chains import root
 from support.commands import rows
-from support.managed import ACCOUNT, PASSWORD, WAYS, World, management
+from support.csserver import CS, TlsServer
+from support.managed import ACCOUNT, PASSWORD, WAYS, World, management, section
+from support.proxies import Holder
 
 STRANGERS = [f"/DC=org/DC=example/CN=Stranger {number}" for number in range(7)]
 
@@ -299,6 +301,28 @@ def test_a_server_that_cannot_be_verified_gets_no_password(world: World, tmp_pat
     done = world.run("diff", "--capath", str(tmp_path / "certificates"))
     assert done.status == 77
     assert "its certificate cannot be verified" in done.stderr
+
+
+def test_an_old_copy_of_the_cs_takes_nothing_away(applied: World, tmp_path: Path) -> None:
+    """While no configuration server answers, what its copy says may add but not take away without --yes."""
+    layout = applied.broker.layout
+    applied.queue(Consumers=None)
+    served = CS(applied.text({"ManagementPassword": "of the CS, so no secret and not used"}))
+    host = Holder(layout.host_certificate, layout.host_key)
+    with TlsServer(host, layout.certificates, served.https) as server:
+        servers = f"DIRAC\n{{\nConfiguration\n{{\nServers = {server.url}\n}}\n}}\n"
+        applied.cfg.write_text(
+            servers + section("Resources", {"MQServices": {"mine": {"ManagementPassword": PASSWORD}}})
+        )
+        found = applied.again("diff", "-j", XDG_CACHE_HOME=str(tmp_path))
+        assert [row["loser"] for row in rows(found)] == [applied.broker.dn("user")], found.stderr
+    refused = applied.again("apply", XDG_CACHE_HOME=str(tmp_path))
+    assert (refused.status, refused.stdout) == (78, "")
+    assert "its copy may be old" in refused.stderr
+    assert f"{applied.broker.dn('user')} would lose permission: read -jobs" in refused.stderr
+    assert attempt(applied, "user", get) is None
+    assert applied.again("apply", "--yes", XDG_CACHE_HOME=str(tmp_path)).status == 0
+    assert attempt(applied, "user", get) == 403
 
 
 def test_the_right_stays_gone_after_a_restart(applied: World) -> None:

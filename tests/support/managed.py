@@ -71,8 +71,13 @@ class World:
         section = self.service["Queues"].setdefault(name, {})
         section.update(options)
 
+    def text(self, more: Mapping[str, Any]) -> str:
+        """The CFG's text, with some options of the service otherwise."""
+        return section("Resources", {"MQServices": {"mine": {**self.service, **more}}})
+
     def write(self) -> None:
-        self.cfg.write_text(_section("Resources", {"MQServices": {"mine": self.service}}))
+        """Make the CFG file say what the CS says now."""
+        self.cfg.write_text(self.text({}))
         self.cfg.chmod(0o600)
 
     def run(self, verb: str, *flags: str, way: str = "http") -> Completed:
@@ -80,9 +85,9 @@ class World:
         self.write()
         return self.again(verb, *flags, way=way)
 
-    def again(self, verb: str, *flags: str, way: str = "http") -> Completed:
-        """The same by the CFG file as it is."""
-        environment = {"DIRACSYSCONFIG": str(self.cfg)}
+    def again(self, verb: str, *flags: str, way: str = "http", **more: str) -> Completed:
+        """The same by the CFG file as it is; ``more`` are environment variables."""
+        environment = {"DIRACSYSCONFIG": str(self.cfg), **more}
         if way == "ctl":
             node = self.broker.node.environment(self.broker.state)
             environment |= {name: node[name] for name in ("HOME", "ERL_EPMD_PORT", "ERL_EPMD_ADDRESS")}
@@ -132,9 +137,10 @@ class World:
         self.broker.eval(f'catch rabbit_vhost:delete(<<"{self.vhost}">>, <<"test">>)')
 
 
-def _section(name: str, content: Mapping[str, Any]) -> str:
+def section(name: str, content: Mapping[str, Any]) -> str:
+    """A section of a CFG; options that are None are left out."""
     body = "".join(
-        _section(key, value) if isinstance(value, Mapping) else f"{key} = {value}\n"
+        section(key, value) if isinstance(value, Mapping) else f"{key} = {value}\n"
         for key, value in content.items()
         if value is not None
     )
