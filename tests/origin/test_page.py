@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from diracmq_cli.credentials.strength import MAX_RSA_BITS, MIN_RSA_BITS
+from diracmq_cli.operations.refusing import MAX_HELD
 from diracmq_cli.origin.verify import DEFAULT_MAX_AGE, FUTURE
+from diracmq_cli.seen.store import MOST
 
 PAGE = Path(__file__).parents[2] / "man7" / "dirac-mq-origin.7"
 
@@ -30,3 +32,6 @@ def test_its_limits_are_the_codes() -> None:
     assert f"RSA keys of {MIN_RSA_BITS} to {MAX_RSA_BITS} bits" in text
     assert f"at most {FUTURE / 60:.0f} minutes in the future" in text
     assert f"else {DEFAULT_MAX_AGE / 86400:.0f} days" in text
+    assert f"up to {MAX_HELD} messages" in text
+    assert f"(and {FUTURE / 60:.0f} minutes more)" in text
+    assert (MOST, "for a million messages at most" in text) == (1_000_000, True)
