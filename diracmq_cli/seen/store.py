@@ -20,7 +20,7 @@ from pathlib import Path
 from diracmq_cli.errors import OutputError
 
 MOST = 1_000_000
-"""Messages that are remembered of a queue, some 40 MB; those that could be forgotten first make room for new ones."""
+"""Messages that are remembered of a queue, some 60 MB; those that could be forgotten first make room for new ones."""
 
 _PATIENCE = 10.0
 """Seconds to wait for another process that is writing; one writes for milliseconds."""
