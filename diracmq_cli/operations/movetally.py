@@ -71,10 +71,10 @@ class MoveTally:
         if len(stay.message_ids) < MAX_IDS:
             stay.message_ids.append(delivery.message.properties.message_id)
 
-    def text(self, moved: str = "moved") -> str:
+    def text(self) -> str:
         """One line of figures, leaving out what did not occur."""
-        figures = [(self.total, moved), (self.left, "left"), (self.unknown, "of unknown fate")]
-        return ", ".join(f"{count} {name}" for count, name in figures if count or name == moved)
+        more = [(self.left, "left"), (self.unknown, "of unknown fate")]
+        return ", ".join([f"{self.total} moved", *(f"{count} {name}" for count, name in more if count)])
 
     def check(self, source: str, count: int | None) -> None:
         """Raise what these figures amount to; return when everything that was asked for was done.
@@ -93,9 +93,9 @@ class MoveTally:
             return
         if not self.total:
             raise self._nothing(source)
-        wanted = "" if count is None else f" of {count}"
+        wanted = "" if count is None else f" ({count} were asked for)"
         why = f": {self.cut or self.refusal}" if self.cut or self.refusal else ""
-        raise Partial(f"{self.total}{wanted} messages of {source} were moved, {self.left} stay{why}")
+        raise Partial(f"{source}: {self.text()}{wanted}{why}")
 
     def _nothing(self, source: str) -> MQError:
         if self.refusal is not None:
