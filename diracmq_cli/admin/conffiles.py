@@ -23,6 +23,7 @@ CONNECTION_MAX = 50_000
 """Connections of one node: below the 65536 open files of Debian's unit, of which each connection takes one."""
 
 LOOPBACK = "127.0.0.1"
+AMQPS_PORT = 5671
 
 
 class Check(StrEnum):
@@ -69,7 +70,7 @@ class NodeSettings:
     """What the configuration files of one node say that the CS does not.
 
     Args:
-        listeners: where AMQP over TLS is offered; there is no plain listener.
+        listeners: where AMQP over TLS is offered, none meaning all addresses; there is no plain listener.
         certificate: the host certificate.
         key: its key; the broker's user must be able to read it.
         authorities: a bundle of CA certificates and nothing else: Erlang takes any certificate in it as an anchor.
@@ -103,7 +104,7 @@ def rabbitmq_conf(settings: NodeSettings, demands: Demands) -> str:
     lines = [
         "## Written by dirac-mq from the Configuration Service; changes made here are lost.",
         "listeners.tcp = none",
-        *(f"listeners.ssl.{i} = {address}" for i, address in enumerate(settings.listeners, start=1)),
+        *_listeners(settings.listeners),
         *(f"auth_mechanisms.{i} = {mechanism}" for i, mechanism in enumerate(mechanisms, start=1)),
         "loopback_users.guest = true",
         "",
@@ -122,6 +123,14 @@ def rabbitmq_conf(settings: NodeSettings, demands: Demands) -> str:
         *_prometheus(settings.prometheus),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _listeners(addresses: tuple[HostPort, ...]) -> Iterator[str]:
+    """Without an address RabbitMQ finds out whether the host has IPv6 at all."""
+    if not addresses:
+        yield f"listeners.ssl.default = {AMQPS_PORT}"
+    for number, address in enumerate(addresses, start=1):
+        yield f"listeners.ssl.{number} = {address}"
 
 
 def advanced_config(settings: NodeSettings) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from diracmq_cli.admin.conffiles import CONNECTION_MAX, NodeSettings
+from diracmq_cli.admin.conffiles import AMQPS_PORT, CONNECTION_MAX, NodeSettings
 from diracmq_cli.admin.plan import Plan
 from diracmq_cli.admin.signingterms import POLICIES
 from diracmq_cli.core.model import QueueType
@@ -31,12 +31,13 @@ Not here, and to be on the host:
 One Debian host
 ---------------
   apt-get install rabbitmq-server; systemctl stop rabbitmq-server
+  rm -rf /var/lib/rabbitmq/mnesia     on a new host only: Debian has started it, and made a user guest
   install -d /usr/lib/rabbitmq/plugins; cp -r plugins/{plugin} /usr/lib/rabbitmq/plugins/
   install -o root -g rabbitmq -m 0640 rabbitmq.conf advanced.config enabled_plugins definitions.json {etc}/
   install -o root -g rabbitmq -m 0644 {bundle} {policies} {etc}/
   systemctl start rabbitmq-server
 
-A broker that has run before keeps its user guest; one that starts empty with these files never has it:
+A broker that starts empty with these files makes no user guest; one that has been in use before may have it:
   rabbitmqctl delete_user guest
 
 Limits of the host
@@ -116,7 +117,7 @@ def readme(
         authorities=settings.revocations,
         files=OPEN_FILES,
         connections=CONNECTION_MAX,
-        listeners=", ".join(str(address) for address in settings.listeners),
+        listeners=", ".join(map(str, settings.listeners)) or AMQPS_PORT,
         more_ports="".join(line + "\n" for line in ports),
         streams="\n     and for each stream: rabbitmq-streams add_replica STREAM rabbit@NODE" if has_streams else "",
         users=users,

@@ -26,8 +26,6 @@ from diracmq_cli.wiring.setup import Setup
 BUNDLE = "ca.pem"
 PLUGINS = "plugins"
 PROMETHEUS_PORT = 15692
-EVERYWHERE = HostPort("::", 5671)
-"""All addresses of both families: Linux gives an IPv6 socket the IPv4 ones too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +38,7 @@ class RenderOptions:
     ca_directory: Path
     certificate: Path
     key: Path
-    listeners: tuple[HostPort, ...] = (EVERYWHERE,)
+    listeners: tuple[HostPort, ...] = ()
     crl: Check = Check.REQUIRE
     signing_policy: Check = Check.IF_PRESENT
     limited: Limited = Limited.ALLOW

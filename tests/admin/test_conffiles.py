@@ -45,6 +45,7 @@ def test_no_plain_listener_and_no_password_unless_asked():
     assert "listeners.ssl.1 = 127.0.0.1:5671" in text
     assert "listeners.ssl.2 = [::1]:5671" in text
     assert "PLAIN" not in text
+    assert "listeners.ssl.default = 5671" in rabbitmq_conf(replace(SETTINGS, listeners=()), Demands())
     assert "auth_mechanisms.2 = PLAIN" in rabbitmq_conf(SETTINGS, Demands(passwords=True))
 
 

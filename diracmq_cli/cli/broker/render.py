@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from diracmq_cli.admin.conffiles import MAX_PROXIES, Check, Limited
+from diracmq_cli.admin.conffiles import AMQPS_PORT, MAX_PROXIES, Check, Limited
 from diracmq_cli.cli.broker.diff import Service
 from diracmq_cli.cli.exits import running
 from diracmq_cli.cli.flags import Connection, Talk, grouped
@@ -24,7 +24,7 @@ def _listener(text: str) -> HostPort:
     from diracmq_cli.config.lists import hosts
 
     try:
-        found = hosts(text, default=5671)
+        found = hosts(text, default=AMQPS_PORT)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     if len(found) != 1:
@@ -83,7 +83,7 @@ def render(
     """
     with running("broker", talk) as console:
         from diracmq_cli.cli.broker.reach import reach_of
-        from diracmq_cli.wiring.rendering import EVERYWHERE, RenderOptions, run_render
+        from diracmq_cli.wiring.rendering import RenderOptions, run_render
 
         setup, wanted = reach_of(service, None, connection, console)
         run_render(
@@ -95,7 +95,7 @@ def render(
                 ca_directory=ca_dir.absolute(),
                 certificate=host_cert.absolute(),
                 key=host_key.absolute(),
-                listeners=tuple(listen or (EVERYWHERE,)),
+                listeners=tuple(listen or ()),
                 crl=crl,
                 signing_policy=signing_policy,
                 limited=limited,
