@@ -16,6 +16,9 @@ main() ->
     {ok, Listeners} = file:consult(File),
     {ok, _} = application:ensure_all_started(ssl),
     ok = application:load(rabbitmq_grid_proxy),
+    %% What rabbit_auth_mechanism_ssl asks for; else it refuses everybody.
+    application:set_env(rabbit, ssl_options, [{verify, verify_peer}, {fail_if_no_peer_cert, true}]),
+    application:set_env(rabbit, ssl_cert_login_from, distinguished_name),
     rabbit_grid_proxy_log:init(),
     {ok, _} = rabbit_grid_proxy_sessions:start_link(),
     {ok, _} = rabbit_grid_proxy_files:start_link(),
@@ -78,22 +81,29 @@ listen(Name, Options, Main) ->
     {ok, Listener} = ssl:listen(0, [{ip, {127,0,0,1}}, {active, false} | rabbit_ssl_options:fix(Options)]),
     {ok, {_, Port}} = ssl:sockname(Listener),
     Main ! {listening, #{listener => Name, port => Port}},
-    spawn_link(fun() -> accept(Listener, Main) end).
+    spawn_link(fun() -> accept(Listener, mechanism(Options), Main) end).
 
-accept(Listener, Main) ->
+%% Whose EXTERNAL asks: without our verify_fun, RabbitMQ's own.
+mechanism(Options) ->
+    case lists:keymember(verify_fun, 1, Options) of true -> rabbit_grid_proxy; false -> rabbit_auth_mechanism_ssl end.
+
+accept(Listener, Mechanism, Main) ->
     {ok, Tcp} = ssl:transport_accept(Listener),
     Fields = case ssl:handshake(Tcp, 10000) of
                  {ok, Socket} ->
-                     Session = rabbit_grid_proxy:init(Socket),
+                     Known = known(Mechanism, Mechanism:init(Socket)),
                      ssl:send(Socket, <<"in\n">>),
                      ssl:close(Socket),
-                     maps:merge(session(Session), #{accepted => true, login => login(Session)});
+                     Known#{accepted => true};
                  {error, Reason} ->
                      #{accepted => false, alert => unicode:characters_to_binary(io_lib:format("~tp", [Reason]))}
              end,
     Main ! {connection, Fields},
     rabbit_grid_proxy_log:tick(),           % or it would soon only count them
-    accept(Listener, Main).
+    accept(Listener, Mechanism, Main).
+
+known(rabbit_auth_mechanism_ssl, State) -> #{login => element(2, State)};
+known(rabbit_grid_proxy, Session) -> (session(Session))#{login => login(Session)}.
 
 session(none) -> #{};
 session(#session{dn = Dn, kind = Kind, depth = Depth, until = Until}) ->

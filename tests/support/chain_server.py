@@ -41,8 +41,10 @@ LISTENERS = {
     "policy": "[{signing_policy, {require, TERMS}}]",
     "policy if present": "[{signing_policy, {if_present, TERMS}}, {crl, off}]",
     "resuming": "[]",
+    "stock": "",
 }
-"""Options of the plugin by listener; ``resuming`` takes up old TLS 1.2 sessions."""
+"""Options of the plugin by listener; ``resuming`` takes up old TLS 1.2 sessions, ``stock`` has no plugin of ours but
+rabbitmq_auth_mechanism_ssl."""
 
 POLICY = """\
 access_id_CA   X509    '{}'
@@ -182,9 +184,10 @@ def _write_server(world: World, directory: Path) -> Path:
             f'{{cacertfile, "{directory / "ca.pem"}"}}',
             f'{{certfile, "{directory / "host.pem"}"}}',
             f'{{keyfile, "{directory / "host.pem"}"}}',
-            f"{{verify_fun, {{rabbit_grid_proxy, verify, {verify}}}}}",
             f"{{reuse_sessions, {str(listener == 'resuming').lower()}}}",
         ]
+        if verify:
+            options.append(f"{{verify_fun, {{rabbit_grid_proxy, verify, {verify}}}}}")
         terms.append(f'{{<<"{listener}">>, [{", ".join(options)}]}}.')
     file = directory / "listeners.config"
     file.write_text("\n".join(terms))
@@ -194,7 +197,7 @@ def _write_server(world: World, directory: Path) -> Path:
 def _write_certificates(w: World, directory: Path) -> None:
     """A CA directory as the grid has it, in which some CAs have no CRL, or one that is worth nothing."""
     directory.mkdir()
-    for ca in (*w.authorities, w.sub_ca, w.revoked_ca):
+    for ca in (*w.authorities, w.sub_ca, w.short_ca, w.revoked_ca):
         path = write_hashed(directory, ca.pem)
         if one_line(ca.subject) in POLICIES:
             path.with_suffix(".signing_policy").write_text(
