@@ -7,7 +7,7 @@ Both sides of a comparison are read from that document, the wanted one as ``defi
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
@@ -107,16 +107,20 @@ class Entry:
         """One of the fields that identify it, by its name in the document."""
         return self.identity[_SHAPES[self.kind].identity.index(name)]
 
-    def document(self) -> dict[str, Json]:
-        """A definitions document that holds this entry alone (for any kind but a limit)."""
-        shape = _SHAPES[self.kind]
-        fields: dict[str, Json] = dict(zip(shape.identity, self.identity, strict=True))
-        if self.kind is Kind.BINDING:
-            fields["arguments"] = json.loads(self.field("arguments"))
-        return {shape.section: [fields | dict(self.properties)]}
-
 
 Entries: TypeAlias = Mapping[Key, Entry]
+
+
+def document(entries: Iterable[Entry]) -> dict[str, Json]:
+    """A definitions document that holds these entries (of any kind but limits) and nothing else."""
+    sections: dict[str, list[Json]] = {}
+    for entry in entries:
+        shape = _SHAPES[entry.kind]
+        fields: dict[str, Json] = dict(zip(shape.identity, entry.identity, strict=True))
+        if entry.kind is Kind.BINDING:
+            fields["arguments"] = json.loads(entry.field("arguments"))
+        sections.setdefault(shape.section, []).append(fields | dict(entry.properties))
+    return dict(sections)
 
 
 def read_entries(text: str, what: str) -> Entries:

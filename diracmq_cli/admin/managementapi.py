@@ -13,6 +13,7 @@ from urllib.parse import quote, urlsplit
 from diracmq_cli.admin.changes import Action, Change
 from diracmq_cli.admin.control import CLOSE_REASON, Outcome
 from diracmq_cli.admin.entries import LARGEST, Entries, Entry, Kind, read_entries
+from diracmq_cli.admin.permissions import EVERYTHING
 from diracmq_cli.core.model import Secret
 from diracmq_cli.core.strictjson import parse_json
 from diracmq_cli.errors import BrokerUnreachable, CredentialError, MQError, PermissionDenied, ProtocolError
@@ -90,6 +91,7 @@ class ManagementAPI:
 
     def make(self, changes: Sequence[Change]) -> Iterator[Outcome]:
         """See ``Control.make``."""
+        self._let_ourselves_in({change.entry.vhost for change in changes if change.entry.vhost is not None})
         for change in changes:
             problem = self._remove(change.entry) if change.action is Action.REMOVE else self._put(change.entry)
             if problem is None and change.loser is not None:
@@ -97,16 +99,31 @@ class ManagementAPI:
                 problem = None if _done(closing) else f"done, but connections stay open: {closing.reason}"
             yield Outcome(change, problem)
 
+    def _let_ourselves_in(self, vhosts: set[str]) -> None:
+        """Give our own account every right on the vhosts that are there: the API declares and deletes in its name.
+
+        Who makes a vhost has them, and an administrator may take them.
+        """
+        everything = dict.fromkeys(("configure", "write", "read"), EVERYTHING)
+        for vhost in sorted(vhosts):
+            path = ("permissions", vhost, self._account.user)
+            held = parse_json(self._ask("GET", *path).body, "a permission", limit=1 << 16)
+            if not isinstance(held, dict) or any(held.get(name) != EVERYTHING for name in everything):
+                self._ask("PUT", *path, body=everything)
+
     def close(self) -> None:
         """End the connection."""
         self._connection.close()
 
     def _put(self, entry: Entry) -> str | None:
-        """Add or change one thing; why it could not be done."""
-        if entry.kind is Kind.LIMIT:
-            answer = self._ask("PUT", "user-limits", *entry.identity, body=dict(entry.properties))
-        else:
-            answer = self._ask("POST", "definitions", body=entry.document())
+        """Add or change one thing; why it could not be done. (POST /api/definitions would take 20 ms for each.)"""
+        method, path, body = "PUT", (_COLLECTIONS[entry.kind], *entry.identity), dict(entry.properties)
+        if entry.kind is Kind.BINDING:
+            method, path = "POST", _ends(entry)
+            body = {"routing_key": entry.field("routing_key"), "arguments": json.loads(entry.field("arguments"))}
+        elif entry.kind is Kind.TOPIC_PERMISSION:
+            path, body = path[:-1], body | {"exchange": entry.field("exchange")}
+        answer = self._ask(method, *path, body=body)
         return None if _done(answer) else answer.reason
 
     def _remove(self, entry: Entry) -> str | None:
@@ -118,9 +135,7 @@ class ManagementAPI:
 
     def _remove_binding(self, entry: Entry) -> str | None:
         """Remove a binding. The broker makes the last part of its path from routing key and arguments: look it up."""
-        to_exchange = entry.field("destination_type") == "exchange"
-        ends = (entry.field("source"), "e" if to_exchange else "q", entry.field("destination"))
-        path = ("bindings", entry.field("vhost"), "e", *ends)
+        path = _ends(entry)
         answer = self._ask("GET", *path)
         if answer.status == http.HTTPStatus.NOT_FOUND:
             return None
@@ -181,6 +196,9 @@ class ManagementAPI:
 
 
 _COLLECTIONS = {
+    Kind.VHOST: "vhosts",
+    Kind.QUEUE: "queues",
+    Kind.BINDING: "bindings",
     Kind.EXCHANGE: "exchanges",
     Kind.POLICY: "policies",
     Kind.USER: "users",
@@ -188,7 +206,13 @@ _COLLECTIONS = {
     Kind.TOPIC_PERMISSION: "topic-permissions",
     Kind.LIMIT: "user-limits",
 }
-"""Where the API keeps each kind that is removed; the path goes on with the entry's identity."""
+"""Where the API keeps each kind; but for bindings the path goes on with the entry's identity."""
+
+
+def _ends(entry: Entry) -> tuple[str, ...]:
+    """The path of all bindings between the two ends of one."""
+    kind = "e" if entry.field("destination_type") == "exchange" else "q"
+    return "bindings", entry.field("vhost"), "e", entry.field("source"), kind, entry.field("destination")
 
 
 def _done(answer: _Answer) -> bool:

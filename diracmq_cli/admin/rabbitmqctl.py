@@ -13,17 +13,18 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 
 from diracmq_cli.admin.changes import Action, Change
 from diracmq_cli.admin.control import CLOSE_REASON, Outcome
-from diracmq_cli.admin.entries import LARGEST, Entries, Entry, Kind, read_entries
+from diracmq_cli.admin.entries import LARGEST, Entries, Kind, document, read_entries
 from diracmq_cli.admin.installation import Installation, search_path
 from diracmq_cli.core.jsonvalues import Json
 from diracmq_cli.core.strictjson import parse_json
 from diracmq_cli.errors import BrokerUnreachable, ProtocolError
 
-_BATCH = 50
+_BATCH = 100
 """Changes in one call, so that progress is seen and an interruption heard."""
 
 _DEBIAN_HOME = Path("/var/lib/rabbitmq")
@@ -111,14 +112,22 @@ class Rabbitmqctl:
     def make(self, changes: Sequence[Change]) -> Iterator[Outcome]:
         """See ``Control.make``."""
         for start in range(0, len(changes), _BATCH):
-            batch = changes[start : start + _BATCH]
-            asked = base64.b64encode(json.dumps([_asked(change) for change in batch]).encode()).decode()
-            given = f'Changes = <<"{asked}">>, Reason = "{CLOSE_REASON}",\n'
-            said = parse_json(self.evaluate(given + _MAKE, "Said_of_all"), "the node's answer", limit=LARGEST)
-            if not isinstance(said, list) or len(said) != len(batch):
-                raise ProtocolError(f"{self._node} does not say what became of {len(batch)} changes")
-            for change, problem in zip(batch, said, strict=True):
-                yield Outcome(change, None if problem is None else " ".join(str(problem).split())[:300])
+            groups = list(_grouped(changes[start : start + _BATCH]))
+            for group, problem in zip(groups, self._make(groups), strict=True):
+                if problem is None or len(group) == 1:
+                    yield from (Outcome(change, problem) for change in group)
+                else:  # which of them it was is not said; what was done may be done again
+                    alone = [[change] for change in group]
+                    yield from map(Outcome, group, self._make(alone))
+
+    def _make(self, groups: Sequence[Sequence[Change]]) -> list[str | None]:
+        """Have the node make the changes, and hear of each group why it was not made."""
+        asked = base64.b64encode(json.dumps([_asked(group) for group in groups]).encode()).decode()
+        given = f'Changes = <<"{asked}">>, Reason = "{CLOSE_REASON}",\n'
+        said = parse_json(self.evaluate(given + _MAKE, "Said_of_all"), "the node's answer", limit=LARGEST)
+        if not isinstance(said, list) or len(said) != len(groups):
+            raise ProtocolError(f"{self._node} does not say what became of {len(groups)} changes")
+        return [None if problem is None else " ".join(str(problem).split())[:300] for problem in said]
 
     def close(self) -> None:
         """Nothing is held."""
@@ -157,21 +166,30 @@ class Rabbitmqctl:
         return base64.b64decode("".join(_QUOTED.findall(done.stdout))).decode()
 
 
-def _asked(change: Change) -> dict[str, Json]:
-    """One change as the Erlang above takes it."""
-    entry = change.entry
-    asked = _removal(entry) if change.action is Action.REMOVE else _addition(entry)
+def _grouped(changes: Sequence[Change]) -> Iterator[list[Change]]:
+    """The changes, with those together that one import can make: each import takes 20 ms, however much it holds."""
+    for (_, together), group in groupby(changes, lambda change: (change.entry.kind, _is_plain_import(change))):
+        if together:
+            yield list(group)
+        else:
+            yield from ([change] for change in group)
+
+
+def _is_plain_import(change: Change) -> bool:
+    return change.action is not Action.REMOVE and change.loser is None and change.entry.kind is not Kind.LIMIT
+
+
+def _asked(group: Sequence[Change]) -> dict[str, Json]:
+    """A group as the Erlang above takes it."""
+    change, entry = group[0], group[0].entry
+    asked: dict[str, Json]
+    if change.action is Action.REMOVE:
+        asked = {"remove": entry.kind, "identity": list(entry.identity)}
+    elif entry.kind is Kind.LIMIT:
+        asked = {"limit": [*entry.identity, entry.properties["value"]]}
+    else:
+        asked = {"import": document(change.entry for change in group)}
     return asked if change.loser is None else asked | {"loser": change.loser}
-
-
-def _removal(entry: Entry) -> dict[str, Json]:
-    return {"remove": entry.kind, "identity": list(entry.identity)}
-
-
-def _addition(entry: Entry) -> dict[str, Json]:
-    if entry.kind is Kind.LIMIT:
-        return {"limit": [*entry.identity, entry.properties["value"]]}
-    return {"import": entry.document()}
 
 
 def _environment() -> dict[str, str]:

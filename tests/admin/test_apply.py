@@ -10,12 +10,15 @@ from typing import Any
 import pika
 import pytest
 from support.broker import Broker
-from support.chain_parts import name
+from support.chain_parts import name as subject
 from support.chains import root
 from support.commands import rows
 from support.csserver import CS, TlsServer
 from support.managed import ACCOUNT, PASSWORD, WAYS, World, management, section
 from support.proxies import Holder
+
+from diracmq_cli.admin.changes import Action, Change
+from diracmq_cli.admin.entries import Entry, Kind
 
 STRANGERS = [f"/DC=org/DC=example/CN=Stranger {number}" for number in range(7)]
 
@@ -183,6 +186,23 @@ def test_what_the_cs_does_not_know_is_reported_and_pruned(applied: World, way: s
     connection.close()
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_an_addition_that_fails_is_named(applied: World, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of several that are made together the one that cannot be is told, and the others are there."""
+    kinds = {"good": "topic", "bad": "no-such-type", "fine": "fanout"}
+    changes = [
+        Change(action=Action.ADD, entry=Entry(Kind.EXCHANGE, (applied.vhost, name), {"type": kind, "durable": True}))
+        for name, kind in kinds.items()
+    ]
+    for name, value in applied.environment(way).items():
+        monkeypatch.setenv(name, value)
+    outcomes = list(applied.control(way).make(changes))
+    assert [outcome.change for outcome in outcomes] == changes
+    assert [outcome.problem is None for outcome in outcomes] == [True, False, True]
+    assert "no-such-type" in (outcomes[1].problem or "")
+    assert {"good", "fine"} <= {row["name"] for row in applied.api("GET", f"exchanges/{applied.vhost}")}
+
+
 def test_an_immutable_difference_is_reported_and_left(world: World) -> None:
     """A queue and an exchange that are otherwise than wanted stay as they are, messages too; exit 4 says so."""
     world.administrate()
@@ -295,7 +315,7 @@ def test_a_password_that_others_can_read_is_not_sent(world: World) -> None:
 
 def test_a_server_that_cannot_be_verified_gets_no_password(world: World, tmp_path: Path) -> None:
     """Without its CA in the directory of CAs the API is not spoken to."""
-    authority = root(name("DC=org", "CN=Another CA"))
+    authority = root(subject("DC=org", "CN=Another CA"))
     (tmp_path / "certificates").mkdir()
     (tmp_path / "certificates/0a1b2c3d.0").write_bytes(authority.pem)
     done = world.run("diff", "--capath", str(tmp_path / "certificates"))

@@ -16,6 +16,13 @@ from urllib.parse import quote
 import pika
 from support.broker import Broker, Completed
 
+from diracmq_cli.admin.control import Control
+from diracmq_cli.admin.installation import find_rabbitmq
+from diracmq_cli.admin.managementapi import Account, ManagementAPI
+from diracmq_cli.admin.rabbitmqctl import Rabbitmqctl
+from diracmq_cli.core.model import Secret
+from diracmq_cli.credentials import tls_context
+
 ACCOUNT, PASSWORD = "service-account", "not to be seen"
 WAYS = ("http", "ctl")
 _numbers = itertools.count(1)
@@ -87,12 +94,23 @@ class World:
 
     def again(self, verb: str, *flags: str, way: str = "http", **more: str) -> Completed:
         """The same by the CFG file as it is; ``more`` are environment variables."""
-        environment = {"DIRACSYSCONFIG": str(self.cfg), **more}
+        environment = {"DIRACSYSCONFIG": str(self.cfg), **self.environment(way), **more}
         if way == "ctl":
-            node = self.broker.node.environment(self.broker.state)
-            environment |= {name: node[name] for name in ("HOME", "ERL_EPMD_PORT", "ERL_EPMD_ADDRESS")}
             flags = (*flags, "--node", self.broker.state.node)
         return self.broker.command(["dirac-mq", "broker", verb, "--service", "mine", *flags], **environment)
+
+    def environment(self, way: str) -> dict[str, str]:
+        """What rabbitmqctl finds the broker by; a system's own is found without."""
+        node = self.broker.node.environment(self.broker.state)
+        return {name: node[name] for name in ("HOME", "ERL_EPMD_PORT", "ERL_EPMD_ADDRESS")} if way == "ctl" else {}
+
+    def control(self, way: str) -> Control:
+        """The adapter itself."""
+        if way == "ctl":
+            return Rabbitmqctl(find_rabbitmq(), self.broker.state.node, timeout=60)
+        context = tls_context(None, str(self.broker.layout.certificates))
+        account = Account(ACCOUNT, Secret(PASSWORD))
+        return ManagementAPI(f"https://localhost:{self._port}", account, context, timeout=60)
 
     def client(self, role: str) -> pika.BlockingConnection:
         """A connection of one of the broker's people to the vhost."""
