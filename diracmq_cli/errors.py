@@ -6,6 +6,7 @@
      ├─ UsageError                   2  USAGE        flags or arguments that make no sense together
      ├─ NothingThere                 3  NOTHING      queue empty, or no message within the time
      ├─ Partial                      4  PARTIAL      fewer than asked for
+     ├─ Spooled                      5  SPOOLED      kept on disk, not confirmed by the broker
      ├─ DataError                   65  DATA         bad data in (an envelope, a file, a header)
      │   └─ VerificationError       65               a stamp that proves nothing; has a reason code
      ├─ UnknownDestination          66  NO_INPUT     no such queue or exchange, or unknown in the CS
@@ -84,6 +85,12 @@ class Partial(MQError):
     """Some of it was done: fewer messages than ``-n``, part of a batch."""
 
     exit_status = ExitStatus.PARTIAL
+
+
+class Spooled(MQError):
+    """Everything is safe, and some of it waits in the spool for a broker."""
+
+    exit_status = ExitStatus.SPOOLED
 
 
 class DataError(MQError):

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from diracmq_cli.cli.helptext import help_text, short_help
 
@@ -27,7 +27,10 @@ def new_app(*, no_args_is_help: bool = False, cls: type[TyperGroup] | None = Non
 
 
 def add_verb(app: typer.Typer, package: str, verb: str) -> None:
-    """Add the function ``<verb>`` of the module ``<package>.<verb>``, with its ``EXAMPLES``."""
+    """Add the function ``<verb>`` of the module ``<package>.<verb>``, with its ``EXAMPLES``.
+
+    A module whose command line is special names the class of its command, ``COMMAND``.
+    """
     module = import_module(f"{package}.{verb}")
     command: Callable[..., None] = getattr(module, "list_" if verb == "list" else verb)
     docstring = command.__doc__ or ""
@@ -36,6 +39,7 @@ def add_verb(app: typer.Typer, package: str, verb: str) -> None:
         help=help_text(docstring, module.EXAMPLES),
         short_help=short_help(docstring),
         context_settings=dict(CONTEXT),
+        cls=getattr(module, "COMMAND", TyperCommand),
     )(command)
 
 

@@ -17,7 +17,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from diracmq_cli.core.model import OriginLevel
-from diracmq_cli.core.quantity import parse_duration
+from diracmq_cli.core.quantity import parse_duration, parse_size
 from diracmq_cli.output.terminal import ColorMode
 from diracmq_cli.version import __version__
 
@@ -37,6 +37,14 @@ def duration(text: str) -> float:
     """Read a duration flag; typer would keep the reason of a ValueError to itself."""
     try:
         return parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def size(text: str) -> int:
+    """Read a size flag, as ``duration`` does."""
+    try:
+        return parse_size(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
 

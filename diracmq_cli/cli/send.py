@@ -7,13 +7,17 @@ from typing import Annotated
 import typer
 
 from diracmq_cli.cli.exits import running
-from diracmq_cli.cli.flags import Connection, Talk, duration, grouped
+from diracmq_cli.cli.flags import Connection, Talk, duration, grouped, size
+from diracmq_cli.cli.optional import OPTIONAL, OptionalValueCommand
 
 EXAMPLES = """\
 dirac-mq send demo.jobs -m 'job 42 started'
 tail -F job.log | dirac-mq send Pilots/Log -l
+payload 2>&1 | tee >(dirac-mq send Pilots/Log -l --spool)
 dirac-mq peek demo.jobs -j | dirac-mq send demo.archive --from-json
 """
+
+COMMAND = OptionalValueCommand
 
 
 @grouped
@@ -54,6 +58,52 @@ def send(
     sign: Annotated[
         bool, typer.Option("--sign", help="Sign each message: 4 kB more, and proof of origin to any reader.")
     ] = False,
+    outage: Annotated[
+        float | None,
+        typer.Option(
+            "--outage",
+            parser=duration,
+            metavar="DURATION",
+            help="Give up when the broker is lost for this long (default 30s, 5m for many messages).",
+        ),
+    ] = None,
+    returned: Annotated[
+        str | None,
+        typer.Option(
+            "--returned", metavar="FILE", help="Add envelopes of messages that the broker returned or refused to FILE."
+        ),
+    ] = None,
+    spool: Annotated[
+        str | None,
+        typer.Option(
+            "--spool",
+            metavar=OPTIONAL,
+            help="Keep on disk what the broker cannot take now, and send first what is there "
+            "(default $DIRAC_MQ_SPOOL; .dirac-mq-spool in a pilot; $XDG_STATE_HOME/dirac-mq/spool).",
+        ),
+    ] = None,
+    spool_ttl: Annotated[
+        float | None,
+        typer.Option("--spool-ttl", parser=duration, metavar="DURATION", help="Give up what waits there for longer."),
+    ] = None,
+    spool_max: Annotated[
+        int | None,
+        typer.Option(
+            "--spool-max", parser=size, metavar="SIZE", help="Size of the spool, beyond which the oldest go (256M)."
+        ),
+    ] = None,
+    spool_ok: Annotated[
+        bool, typer.Option("--spool-ok", help="End with 0, not 5, when messages are left in the spool.")
+    ] = False,
+    grace: Annotated[
+        float | None,
+        typer.Option(
+            "--grace",
+            parser=duration,
+            metavar="DURATION",
+            help="With --spool: time to read and keep the rest of the input after SIGTERM (5s).",
+        ),
+    ] = None,
     connection: Connection,
     talk: Talk,
 ) -> None:
@@ -63,11 +113,15 @@ def send(
 
     Without -m and FILE, standard input is the message; with -l, -0 or --from-json it is many. With -m or FILE,
     standard input is not touched.
+
+    When the connection is lost it is made again, and what was not confirmed is sent again under the same id. With
+    --spool nothing ends before the input does: what no broker takes is kept on disk, and the next run with --spool, or
+    dirac-mq spool flush, sends it. dirac-mq-delivery(7) tells what is promised.
     """
     with running("send", talk) as console:
         from diracmq_cli.cli.settings import setup_of
         from diracmq_cli.operations.overrides import Overrides
-        from diracmq_cli.wiring.sending import Framing, SendOptions, header_table, run_send
+        from diracmq_cli.wiring.sending import GRACE, Framing, SendOptions, SpoolChoice, header_table, run_send
 
         run_send(
             setup_of(connection, console),
@@ -90,7 +144,13 @@ def send(
                 anonymous=anonymous,
                 sign=sign,
                 timeout=connection.timeout,
+                outage=outage,
+                grace=GRACE if grace is None else grace,
                 receipts=talk.json,
+                returned=returned,
+                spool=None
+                if spool is None
+                else SpoolChoice(directory=spool or None, ttl=spool_ttl, limit=spool_max, ok=spool_ok),
             ),
             console,
         )

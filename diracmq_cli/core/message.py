@@ -77,17 +77,23 @@ class Delivery:
 
 
 class Outcome(StrEnum):
-    """What became of a published message."""
+    """What became of an outgoing message.
+
+    The broker says the first three; ``SPOOLED`` may be followed by one of them, ``LOST`` means that neither the broker
+    nor the disk took it.
+    """
 
     CONFIRMED = "confirmed"
     RETURNED = "returned"
     NACKED = "nacked"
     UNKNOWN = "unknown"
+    SPOOLED = "spooled"
+    LOST = "lost"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """The broker's word on one published message; ``sequence`` is the publisher's own count from 1."""
+    """What became of one message; ``sequence`` is the publisher's own count from 1, 0 where it was not published."""
 
     sequence: int
     message_id: str

@@ -53,6 +53,31 @@ class Publisher(Protocol):
         """Close channel and connection, within a second or so, whatever the other side does."""
 
 
+class Dialler(Protocol):
+    """Connects to a broker while its caller does something else."""
+
+    @property
+    def busy(self) -> bool:
+        """True from ``begin`` until ``result`` was taken."""
+
+    @property
+    def done(self) -> bool:
+        """True when ``result`` does not have to wait."""
+
+    def begin(self, timeout: float) -> None:
+        """Begin to look up names, connect and log in, all within so many seconds."""
+
+    def fileno(self) -> int:
+        """A descriptor that is readable when the attempt has ended."""
+
+    def result(self) -> Publisher:
+        """The publisher on the new connection.
+
+        Raises:
+            MQError: there is none, for that reason; every address that failed is named.
+        """
+
+
 class Receiver(Protocol):
     """Delivers messages of one queue one by one and settles them."""
 
@@ -323,3 +348,10 @@ class Keeper(Protocol):
 
     def close(self) -> None:
         """Let go of what is kept: the next sender, or ``dirac-mq spool flush``, may have it."""
+    def waiting(self) -> int:
+        """How many of the messages kept still wait.
+
+        Raises:
+            OutputError: the spool cannot be read.
+        """
+

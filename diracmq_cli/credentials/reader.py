@@ -23,12 +23,12 @@ _RENEW = "renew the certificate with its certificate authority"
 _OLD_PROXY = "make an RFC 3820 proxy: dirac-proxy-init, or grid-proxy-init -rfc"
 
 
-def read_identity(files: CredentialFiles, *, now: float, passphrase: Passphrase | None = None) -> Identity:
+def read_identity(files: CredentialFiles, *, now: float | None, passphrase: Passphrase | None = None) -> Identity:
     """Read a credential and check all of it that can be checked without the CAs.
 
     Args:
         files: where it is.
-        now: seconds since the epoch.
+        now: seconds since the epoch; None leaves out whether it has ended: that tells whose it is, and no more.
         passphrase: asks for the passphrase of an encrypted key; None where there is no terminal.
 
     Raises:
@@ -40,7 +40,8 @@ def read_identity(files: CredentialFiles, *, now: float, passphrase: Passphrase 
     subject = _Subject(files, _owner(files, chain))
     path = _path(subject, chain)
     in_use = _in_use(path)
-    _check_life(subject, path, in_use, now)
+    if now is not None:
+        _check_life(subject, path, in_use, now)
     _check_signatures(subject, path)
     encrypted = _check_key(subject, path.leaf, file, passphrase)
     return Identity(

@@ -52,9 +52,10 @@ class Drain:
     Args:
         backlogs: taken only when it is their turn. The last one may grow while it is drained.
         summary: filled as receipts come.
+        barred: exchanges to leave alone; ``bar`` adds to them.
     """
 
-    def __init__(self, backlogs: Iterable[Backlog], summary: DrainSummary) -> None:
+    def __init__(self, backlogs: Iterable[Backlog], summary: DrainSummary, *, barred: set[str] | None = None) -> None:
         self._summary = summary
         self._more = iter(backlogs)
         self._again: deque[_Held] = deque()
@@ -62,7 +63,12 @@ class Drain:
         self._settling: list[_Held] = []
         self._in_flight: dict[int, tuple[_Held, SpoolEntry]] = {}
         self._exchange = ""
-        self._barred: set[str] = set()
+        self._barred: set[str] = set() if barred is None else barred
+
+    @property
+    def exchange(self) -> str:
+        """Where was published to last; empty before anything was."""
+        return self._exchange
 
     @property
     def in_flight(self) -> int:
@@ -77,6 +83,11 @@ class Drain:
             OutputError: the spool cannot be read.
         """
         return not self._in_flight and self._next() is None
+
+    def backlog_of(self, sequence: int) -> Backlog | None:
+        """Where the message in flight under that number came from; None when not from here."""
+        found = self._in_flight.get(sequence)
+        return None if found is None else found[0].backlog
 
     def publish(self, publisher: Publisher) -> None:
         """Publish as much as the publisher's window takes.

@@ -18,6 +18,7 @@ from diracmq_cli.spool.names import segment_name
 from diracmq_cli.spool.payload import MessageWriter
 from diracmq_cli.spool.run import Run
 from diracmq_cli.spool.segment import Segment
+from diracmq_cli.spool.survey import count
 from diracmq_cli.spool.tally import Tally
 
 
@@ -27,14 +28,23 @@ class RunKeeper:
     Args:
         directory: the spool.
         label: what all messages have in common.
+        name: the run's, which is its place in the spool's order.
         budget: how much the spool may hold.
         expired, tally: as for ``RunBacklog``.
     """
 
     def __init__(
-        self, directory: Directory, label: Label, budget: Budget, *, expired: Callable[[Message], bool], tally: Tally
+        self,
+        directory: Directory,
+        label: Label,
+        budget: Budget,
+        *,
+        name: str,
+        expired: Callable[[Message], bool],
+        tally: Tally,
     ) -> None:
         self.label = label
+        self._name = name
         self._directory = directory
         self._budget = budget
         self._expired = expired
@@ -48,6 +58,10 @@ class RunKeeper:
     def backlog(self) -> RunBacklog | None:
         """See ``core.ports.Keeper``."""
         return self._backlog
+
+    def waiting(self) -> int:
+        """See ``core.ports.Keeper``."""
+        return sum(count(self._directory, self._name).values())
 
     def append(self, messages: Sequence[Message]) -> None:
         """See ``core.ports.Keeper``."""
@@ -77,7 +91,7 @@ class RunKeeper:
         self._run = self._backlog = None
 
     def _begin(self) -> Run:
-        self._run = run = Run.begin(self._directory)
+        self._run = run = Run.begin(self._directory, self._name)
         self._backlog = RunBacklog(
             run,
             self.label,

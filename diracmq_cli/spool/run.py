@@ -29,14 +29,25 @@ class Run:
         self._open: dict[str, Segment] = {}
         self._read: set[str] = set()
 
+    @staticmethod
+    def new_name(after: str = "") -> str:
+        """A name for a run; it sorts by time, and behind ``after``, the name of another."""
+        milliseconds = time.time_ns() // 1_000_000
+        while (name := uuid7(milliseconds, os.urandom(RANDOM_OCTETS))) <= after:
+            milliseconds += 1
+        return name
+
     @classmethod
-    def begin(cls, directory: Directory) -> Run:
-        """A new run."""
-        while True:
-            name = uuid7(time.time_ns() // 1_000_000, os.urandom(RANDOM_OCTETS))
-            run = cls.claim(directory, name)
-            if run is not None:
-                return run
+    def begin(cls, directory: Directory, name: str) -> Run:
+        """A new run of that name.
+
+        Raises:
+            FileExistsError: somebody else uses it.
+        """
+        run = cls.claim(directory, name)
+        if run is None:
+            raise FileExistsError(f"{name} was taken by another process")
+        return run
 
     @classmethod
     def claim(cls, directory: Directory, name: str) -> Run | None:

@@ -43,6 +43,7 @@ class Spool:
         self._ttl = ttl
         self._now = now
         self._tally = Tally()
+        self._last = ""
         self._budget = Budget(directory, limit, self._tally)
 
     @property
@@ -56,8 +57,11 @@ class Spool:
         return self._tally.flaws
 
     def keeper(self, label: Label) -> RunKeeper:
-        """Keep messages of this run under ``label``."""
-        return RunKeeper(self._directory, label, self._budget, expired=self._expired, tally=self._tally)
+        """Keep messages of this run under ``label``. A later keeper comes later in the spool's order."""
+        self._last = Run.new_name(after=self._last)
+        return RunKeeper(
+            self._directory, label, self._budget, name=self._last, expired=self._expired, tally=self._tally
+        )
 
     def abandoned(self, owner: Owner) -> Iterator[RunBacklog]:
         """What earlier senders left of ``owner``'s, oldest run first; each is held until it is closed. Runs that

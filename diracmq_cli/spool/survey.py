@@ -29,14 +29,14 @@ def survey(directory: Directory) -> Iterator[SpoolEntry | Gap | Flaw]:
             yield from _contents(name, octets, header)
 
 
-def count(directory: Directory) -> dict[Label, int]:
-    """How many entries wait under each label; quicker than to read them.
+def count(directory: Directory, run: str | None = None) -> dict[Label, int]:
+    """How many entries wait under each label, of one run or of all; quicker than to read them.
 
     Raises:
         OutputError: a file cannot be read.
     """
     counts: dict[Label, int] = {}
-    for name in _segments(directory):
+    for name in _segments(directory, run):
         octets = _octets(directory, name)
         try:
             header = decode_header(octets)
@@ -94,9 +94,9 @@ def _frames(octets: bytes, header: Header) -> Iterator[Frame]:
     return scan(octets[header.size :], header.seed, base=header.size)
 
 
-def _segments(directory: Directory) -> list[str]:
+def _segments(directory: Directory, run: str | None = None) -> list[str]:
     with translated(f"cannot read the spool {directory.path}"):
-        return directory.segments()
+        return directory.segments(run)
 
 
 def _octets(directory: Directory, name: str, most: int = -1) -> bytes:

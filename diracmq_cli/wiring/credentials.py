@@ -8,7 +8,8 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import ssl
 
     from diracmq_cli.config import Credential
+    from diracmq_cli.credentials import CredentialFiles
     from diracmq_cli.origin import Signer
 
 _log = logging.getLogger(__name__)
@@ -42,6 +44,7 @@ class Credentials:
         self._request = request
         self._environment = environment
         self._read_settings = settings
+        self._as_read: tuple[object, ...] = ()
 
     @cached_property
     def identity(self) -> Identity:
@@ -53,6 +56,7 @@ class Credentials:
         from diracmq_cli.credentials import locate, read_identity
 
         files = locate(self._request, self._settings, self._environment, os.getuid())
+        self._as_read = _state(files)
         now = time.time()
         identity = read_identity(files, now=now, passphrase=self._passphrase)
         _log.info(
@@ -63,6 +67,29 @@ class Credentials:
             format_duration(identity.not_after - now),
         )
         return identity
+
+    @property
+    def owner(self) -> Identity:
+        """The user's credential even if it has ended: what is kept for later belongs to that DN."""
+        from diracmq_cli.credentials import locate, read_identity
+
+        if "identity" in vars(self):
+            return self.identity
+        files = locate(self._request, self._settings, self._environment, os.getuid())
+        return read_identity(files, now=None, passphrase=self._passphrase)
+
+    def renew(self) -> bool:
+        """Read the user's credential anew when it is asked for next, if its files have changed; returns whether."""
+        from diracmq_cli.credentials import locate
+
+        if "identity" not in vars(self):
+            return False
+        with suppress(CredentialError):  # it has gone; whoever asks for it will be told
+            if _state(locate(self._request, self._settings, self._environment, os.getuid())) == self._as_read:
+                return False
+        for name in ("identity", "server_certificate"):
+            vars(self).pop(name, None)
+        return True
 
     @cached_property
     def server_certificate(self) -> Identity | None:
@@ -89,16 +116,17 @@ class Credentials:
 
     def user_context(self, service: BrokerService) -> ssl.SSLContext:
         """TLS for a login to ``service`` with the user's credential."""
-        try:
+        with _in_place_of_a_password(service):
             return self._context(self.identity)
-        except CredentialError as error:
-            if service.user is None:
-                raise
-            raise CredentialError(
-                f"no Password for user {service.user} of {service.name} ({service.source}), and {error}",
-                hint="a server has Password in a local CFG file that only it can read (chmod 600); for a person: "
-                + (error.hint or "dirac-proxy-init"),
-            ) from error
+
+    def login(self, service: BrokerService, *, even_ended: bool) -> Identity:
+        """The user's credential for a login to ``service``; what has ended will do where that is said.
+
+        Raises:
+            CredentialError: none is found, or it cannot be used.
+        """
+        with _in_place_of_a_password(service):
+            return self.owner if even_ended else self.identity
 
     def server_context(self) -> ssl.SSLContext:
         """TLS for a server that logs in by name: with a certificate where one is named, or the host's."""
@@ -142,3 +170,31 @@ class Credentials:
 
         ask = ask_on_terminal()
         return None if ask is None else AskOnce(ask)
+
+
+@contextmanager
+def _in_place_of_a_password(service: BrokerService) -> Iterator[None]:
+    """Say why a credential is asked for, where the CS names a user."""
+    try:
+        yield
+    except CredentialError as error:
+        if service.user is None:
+            raise
+        raise CredentialError(
+            f"no Password for user {service.user} of {service.name} ({service.source}), and {error}",
+            hint="a server has Password in a local CFG file that only it can read (chmod 600); for a person: "
+            + (error.hint or "dirac-proxy-init"),
+        ) from error
+
+
+def _state(files: CredentialFiles) -> tuple[object, ...]:
+    """What changes when somebody puts a new credential into its place."""
+    states: list[object] = []
+    for path in (files.certificate, files.key):
+        try:
+            status = os.stat(path)  # noqa: PTH116
+        except OSError:
+            states.append(path)
+        else:
+            states.append((path, status.st_ino, status.st_size, status.st_mtime_ns))
+    return tuple(states)

@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import os
 
-from diracmq_cli.core.ports import Session
+from diracmq_cli.core.identity import Identity
 from diracmq_cli.core.stamp import Sender
 from diracmq_cli.wiring.setup import CLIENT_NAME, Setup
 
 
-def sender_of(setup: Setup, session: Session, *, by_name: bool) -> Sender:
-    """Collect the stamp's fields for messages sent through ``session``.
+def sender_of(setup: Setup, login: str | None, identity: Identity | None) -> Sender:
+    """Collect the stamp's fields, all but the address, which the first connection tells.
 
     Args:
-        by_name: the session's login is a server's name, so there is no DN and no group.
+        login: a server's name; then there is no DN and no group. None for a login by certificate.
+        identity: the user's, for a login by certificate.
 
     Sources: ``DIRAC_PILOT_STAMP`` (Pilot), ``JOBID`` and ``DIRACSITE`` (JobWrapper), ``/LocalSite/{Site,GridCE}`` and
     ``/DIRAC/VirtualOrganization`` of the CFG, the proxy for the group.
     """
     environment = setup.choices.environment
     known = setup.cs.current
-    group = None if by_name else setup.identity.group
+    group = None if identity is None else identity.group
+    dn = None if identity is None else identity.dn
     return Sender(
-        login=session.login,
-        dn=None if by_name else setup.identity.dn,
+        login=login or dn or "",
+        dn=dn,
         app_id=CLIENT_NAME,
         host=os.uname().nodename,
-        ip=session.local_address,
         group=group,
         vo=known.group_vos.get(group or "") or known.vo,
         site=environment.get("DIRACSITE") or known.site,

@@ -1,170 +1,159 @@
-"""Send, wired: flags to sources, stamp, publisher and operation."""
+"""Send, wired: flags to input, stamp, connection, spool and operation."""
 
 from __future__ import annotations
 
-import os
+import random
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from enum import Enum, auto
 from functools import partial
+from typing import TYPE_CHECKING
 
-from diracmq_cli.core.ids import uuid7
-from diracmq_cli.core.message import Message, Receipt
-from diracmq_cli.core.model import ExchangeSpec, OriginLevel, QueueSpec
-from diracmq_cli.core.ports import Source
-from diracmq_cli.core.stamp import Sender, stamp
-from diracmq_cli.core.values import FieldValue, Table
-from diracmq_cli.errors import DataError, UsageError
-from diracmq_cli.input import (
-    Descriptor,
-    EnvelopeSource,
-    FilesSource,
-    LineSource,
-    TextSource,
-    WholeSource,
-    standard_input,
-)
-from diracmq_cli.operations.overrides import Overrides
-from diracmq_cli.operations.send import SendRequest, SendSummary, send
-from diracmq_cli.output.writer import Writer
+from diracmq_cli.core.model import ExchangeSpec
+from diracmq_cli.core.ports import Session
+from diracmq_cli.core.stamp import Sender
+from diracmq_cli.errors import AccessError, BrokerUnreachable, CredentialError, HostUnknown, TemporaryFailure
+from diracmq_cli.operations.account import Account, SendSummary
+from diracmq_cli.operations.deadline import Deadline
+from diracmq_cli.operations.intake import Intake
+from diracmq_cli.operations.line import Backoff, Line, Patience
+from diracmq_cli.operations.send import Sending, SendRequest, Surroundings
 from diracmq_cli.wiring.console import Console
+from diracmq_cli.wiring.dialling import ThreadDialler, wait
+from diracmq_cli.wiring.preparation import Preparation, signature_of
+from diracmq_cli.wiring.receipts import Receipts, RefusedFile, exchange_of, no_receipts
 from diracmq_cli.wiring.sender import sender_of
-from diracmq_cli.wiring.setup import Setup
+from diracmq_cli.wiring.sendoptions import (
+    GRACE,
+    Framing,
+    SendOptions,
+    SpoolChoice,
+    header_table,
+    overrides_of,
+    source_of,
+)
+from diracmq_cli.wiring.setup import Setup, require_amqp
 from diracmq_cli.wiring.target import Target
 
-DEFAULT_TIMEOUT = 30.0
-"""Seconds to reach the broker, and for a silence of the broker while it owes an answer. Input may take its time."""
+if TYPE_CHECKING:
+    from diracmq_cli.wiring.keeping import SendersSpool
 
+__all__ = ["GRACE", "Framing", "SendOptions", "SpoolChoice", "header_table", "run_send"]
 
-class Framing(Enum):
-    """How input is cut into messages."""
-
-    WHOLE = auto()
-    LINES = auto()
-    RECORDS = auto()
-    ENVELOPES = auto()
-
-    @classmethod
-    def of(cls, *, lines: bool, null: bool, envelopes: bool) -> Framing:
-        """The framing that the flags ask for.
-
-        Raises:
-            UsageError: more than one is asked for.
-        """
-        chosen = [kind for kind, on in ((cls.LINES, lines), (cls.RECORDS, null), (cls.ENVELOPES, envelopes)) if on]
-        if len(chosen) > 1:
-            raise UsageError("--lines, --null and --from-json exclude each other")
-        return chosen[0] if chosen else cls.WHOLE
-
-    @property
-    def many(self) -> bool:
-        """Whether one input holds any number of messages."""
-        return self is not Framing.WHOLE
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SendOptions:
-    """The flags of ``send``; ``timeout`` in seconds."""
-
-    destination: str
-    text: str | None = None
-    files: tuple[str, ...] = ()
-    framing: Framing = Framing.WHOLE
-    overrides: Overrides = field(default_factory=Overrides)
-    anonymous: bool = False
-    sign: bool = False
-    timeout: float | None = None
-    receipts: bool = False
-
-    def check(self) -> None:
-        """Refuse flags that contradict each other.
-
-        Raises:
-            UsageError: they do.
-        """
-        if self.text is not None and (self.files or self.framing.many):
-            raise UsageError("-m is one message of its own: no FILE, --lines, --null or --from-json beside it")
-        if self.overrides.message_id is not None and self.many:
-            raise UsageError("--id names one message, and this sends many", hint="leave --id out: each gets its own")
-        if self.sign and self.anonymous:
-            raise UsageError("--sign and --anonymous exclude each other: a signature names its signer")
-
-    @property
-    def many(self) -> bool:
-        """Whether more than one message may be sent."""
-        return self.framing.many or len(self.files) > 1
-
-
-def header_table(flags: Sequence[str]) -> Table:
-    """Headers of ``-H NAME=VALUE`` (a string) and ``-H NAME:=JSON`` (a typed value, as envelopes have them).
-
-    Raises:
-        UsageError: neither form, or a value that is not JSON.
-    """
-    table: Table = {}
-    for flag in flags:
-        name, equals, value = flag.partition("=")
-        if not equals or not name.rstrip(":"):
-            raise UsageError(f"-H {flag}: write NAME=VALUE, or NAME:=JSON for a typed value")
-        table[name.removesuffix(":")] = _typed(flag, value) if name.endswith(":") else value
-    return table
-
-
-def _typed(flag: str, text: str) -> FieldValue:
-    import json
-
-    from diracmq_cli.core.jsonvalues import from_json
-
-    try:
-        return from_json(json.loads(text), f"-H {flag}:")
-    except DataError as error:
-        raise UsageError(str(error)) from error
-    except ValueError:
-        raise UsageError(
-            f"-H {flag}: {text!r} is not JSON", hint="a string needs its quotes: 'name:=\"text\"'"
-        ) from None
+_STALL_WITH_SPOOL = 30.0
+"""Seconds of silence after which a sender that can keep everything looks for another connection."""
 
 
 def run_send(setup: Setup, options: SendOptions, console: Console) -> None:
     """Send what the options name; returns when the broker has confirmed all of it.
 
     Raises:
+        Spooled: everything is safe, and some of it waits in the spool.
         MQError: what went wrong; how far it came has then been said on stderr.
     """
     options.check()
-    source = _source(options)
+    whole = Deadline(time.monotonic, options.timeout)
+    source = source_of(options)
     target = setup.target(options.destination)
-    exchange = target.spec.name if isinstance(target.spec, ExchangeSpec) else target.spec.exchange
-    default_key = "" if isinstance(target.spec, ExchangeSpec) else target.spec.routing_key
-    sign = _signature(setup, target, options)
-    connect_timeout = DEFAULT_TIMEOUT if options.timeout is None else options.timeout
-    started = time.monotonic()
-    session = setup.open(target.service, timeout=connect_timeout, wake_fd=console.stop.wake_fd)
-    sender = sender_of(setup, session, by_name=setup.login_name(target.service) is not None)
-    summary = SendSummary()
+    require_amqp(target.service)
+    sender = _sender(setup, target, options)
+    prepare = Preparation(
+        overrides_of(options, "" if isinstance(target.spec, ExchangeSpec) else target.spec.routing_key),
+        sender.anonymous() if options.anonymous else sender,
+        signature_of(setup, target, options, console),
+    )
+    refused = None if options.returned is None else RefusedFile(options.returned, target)
+    account = Account(SendSummary(), Receipts(console.writer) if options.receipts else no_receipts, refused)
+    spool = _spool(options, sender.login, target, console)
+    line = _line(setup, target, options, whole, console, prepare, sender)
+    around = Surroundings(
+        clock=time.monotonic,
+        stop=console.stop,
+        wait=partial(wait, console.stop),
+        on_blocked=lambda reason: console.talk.state(_blocked(target.service.name, reason)),
+        on_refused=lambda error: console.talk.warning(f"{error}; this message is left out"),
+        on_turn=_nothing,
+    )
+    sending = Sending(
+        Intake(source, time.monotonic),
+        line,
+        prepare,
+        _request(target, options),
+        account=account,
+        kept=None if spool is None else spool.kept,
+        whole=whole,
+        around=around,
+    )
+    summary = account.summary
     try:
-        send(
-            source,
-            session.publisher(),
-            _Preparation(_overrides(options, default_key), sender.anonymous() if options.anonymous else sender, sign),
-            SendRequest(
-                exchange=exchange,
-                destination=str(target.spec.address),
-                timeout=None if options.timeout is None else max(0.0, options.timeout - (time.monotonic() - started)),
-                stall=DEFAULT_TIMEOUT,
-            ),
-            summary=summary,
-            on_receipts=_Receipts(console.writer) if options.receipts else _ignore,
-            on_blocked=lambda reason: console.talk.state(_blocked(target.service.name, reason)),
-            clock=time.monotonic,
-            stop=console.stop,
-        )
+        sending.run()
+    except (TemporaryFailure, BrokerUnreachable, HostUnknown, AccessError) as error:
+        if spool is None or not summary.spooled:
+            raise
+        console.talk.warning(str(error))
     finally:
-        session.close()
-        if options.framing.many or console.verbose or console.stop.requested:
+        talkative = options.framing.many or console.verbose or console.stop.requested or summary.spooled
+        if talkative and (line.was_up or spool is not None):
             console.talk.info(f"{target.spec.address}: {summary.text()}")
+    if spool is not None:
+        spool.check(summary)
     summary.check(str(target.spec.address))
+
+
+def _sender(setup: Setup, target: Target, options: SendOptions) -> Sender:
+    """Who sends. With a spool an expired credential is good enough to begin with: it may be renewed."""
+    login = setup.login_name(target.service)
+    if login is not None:
+        return sender_of(setup, login, None)
+    return sender_of(setup, None, setup.login_identity(target.service, even_ended=options.spool is not None))
+
+
+def _spool(options: SendOptions, login: str, target: Target, console: Console) -> SendersSpool | None:
+    if options.spool is None:
+        return None
+    from diracmq_cli.wiring.keeping import SendersSpool
+
+    return SendersSpool(options.spool, login, target, console)
+
+
+def _request(target: Target, options: SendOptions) -> SendRequest:
+    outage = options.longest_outage
+    return SendRequest(
+        exchange=exchange_of(target),
+        destination=str(target.spec.address),
+        stall=outage if options.spool is None else min(outage, _STALL_WITH_SPOOL),
+        outage=outage,
+        grace=options.grace,
+    )
+
+
+def _line(
+    setup: Setup,
+    target: Target,
+    options: SendOptions,
+    whole: Deadline,
+    console: Console,
+    prepare: Preparation,
+    sender: Sender,
+) -> Line:
+    """The connection, each time with the credential as it is then."""
+
+    def connect(timeout: float) -> Session:
+        session = setup.open(target.service, timeout=timeout, wake_fd=console.stop.wake_fd)
+        if session.login != sender.login:
+            session.close()
+            raise CredentialError(
+                f"the credential is now that of {session.login}, and this run sends in the name of {sender.login}"
+            )
+        return session
+
+    outage = options.longest_outage
+    return Line(
+        ThreadDialler(setup.renew, connect, lambda session: prepare.connected(session.local_address)),
+        Patience(outage=outage, for_ever=options.spool is not None),
+        whole=whole,
+        backoff=Backoff(outage, random.random),
+        clock=time.monotonic,
+        say=lambda text: console.talk.state(f"{target.service.name}: {text}"),
+    )
 
 
 def _blocked(service: str, reason: str | None) -> str:
@@ -173,83 +162,5 @@ def _blocked(service: str, reason: str | None) -> str:
     return f"the broker of {service} blocks publishers ({reason}); waiting"
 
 
-def _signature(setup: Setup, target: Target, options: SendOptions) -> Callable[[Message], Message]:
-    """What signs each message, where ``--sign`` or ``Origin = signed`` in the CS asks for it; else nothing does.
-
-    Raises:
-        UsageError: it must be signed, and no person sends it.
-        CredentialError: the credential cannot sign.
-    """
-    by_the_cs = isinstance(target.spec, QueueSpec) and target.spec.origin is OriginLevel.SIGNED
-    if not options.sign and not by_the_cs:
-        return lambda message: message
-    why = "--sign" if options.sign else f"Origin = signed ({target.spec.source})"
-    if options.anonymous:
-        raise UsageError(f"--anonymous cannot be: {target.spec.address} takes signed messages only, by {why}")
-    if setup.login_name(target.service) is not None:
-        raise UsageError(f"{why}: a server that logs in by name has no certificate to sign with")
-    signer = setup.signer(many=options.many)
-    return partial(signer.sign, service=target.spec.service.name, destination=target.spec.address)
-
-
-class _Preparation:
-    """Makes of a message what is published: flags over it, then the stamp, then the signature."""
-
-    def __init__(self, overrides: Overrides, sender: Sender, sign: Callable[[Message], Message]) -> None:
-        self._overrides, self._sender, self._sign = overrides, sender, sign
-
-    def __call__(self, message: Message) -> Message:
-        now = time.time()
-        stamped = stamp(
-            self._overrides.apply(message),
-            self._sender,
-            message_id=uuid7(int(now * 1000), os.urandom(10)),
-            now=int(now),
-        )
-        return self._sign(stamped)
-
-
-class _Receipts:
-    """Writes each receipt as a JSON line (``-j``)."""
-
-    def __init__(self, writer: Writer) -> None:
-        self._writer = writer
-
-    def __call__(self, receipts: Sequence[Receipt]) -> None:
-        import json
-
-        for receipt in receipts:
-            line = {"message_id": receipt.message_id, "outcome": receipt.outcome.value}
-            if receipt.reason is not None:
-                line["reason"] = receipt.reason
-            self._writer.write(json.dumps(line, separators=(",", ":")).encode() + b"\n")
-        self._writer.flush()
-
-
-def _ignore(_receipts: Sequence[Receipt]) -> None:
-    """Without ``-j`` nothing is written for a message that was confirmed."""
-
-
-def _source(options: SendOptions) -> Source:
-    """Where the messages come from; files are looked at now, and standard input only when nothing else is named."""
-    if options.text is not None:
-        return TextSource(options.text)
-    framing = _FRAMINGS[options.framing]
-    return FilesSource(options.files, framing) if options.files else framing(standard_input())
-
-
-_FRAMINGS: dict[Framing, Callable[[Descriptor], Source]] = {
-    Framing.WHOLE: WholeSource,
-    Framing.LINES: LineSource,
-    Framing.RECORDS: partial(LineSource, null=True),
-    Framing.ENVELOPES: EnvelopeSource,
-}
-
-
-def _overrides(options: SendOptions, default_routing_key: str) -> Overrides:
-    is_text = options.text is not None or options.framing is Framing.LINES
-    return replace(
-        options.overrides,
-        default_routing_key=default_routing_key,
-        default_content_type="text/plain" if is_text else None,
-    )
+def _nothing() -> None:
+    """Nobody watches how far it is."""

@@ -147,6 +147,14 @@ class Setup:
         return self._credentials.identity
 
     @property
+    def login_identity(self, service: BrokerService, *, even_ended: bool = False) -> Identity:
+        """The user's credential for a login to ``service`` (``Credentials.login``)."""
+        return self._credentials.login(service, even_ended=even_ended)
+
+    def renew(self) -> bool:
+        """Read a credential anew whose files have changed (``Credentials.renew``)."""
+        return self._credentials.renew()
+
     def ca_directory(self) -> str:
         """The directory of trusted CAs (``Credentials.ca_directory``)."""
         return self._credentials.ca_directory
@@ -165,8 +173,7 @@ class Setup:
         """
         from diracmq_cli.broker import connect
 
-        if service.refusal is not None:
-            raise ConfigError(f"{service.name}: {service.refusal}", hint=service.refusal_hint)
+        require_amqp(service)
         user = self.login_name(service)
         context = None
         if service.tls:
@@ -211,3 +218,13 @@ class Setup:
         if service.user is not None and service.password is None:
             _log.info("no Password for user %s of %s: a certificate has to do", service.user, service.name)
         return None if service.password is None else service.user
+
+
+def require_amqp(service: BrokerService) -> None:
+    """See that AMQP can be spoken to a service.
+
+    Raises:
+        ConfigError: the CS says otherwise.
+    """
+    if service.refusal is not None:
+        raise ConfigError(f"{service.name}: {service.refusal}", hint=service.refusal_hint)

@@ -1,0 +1,165 @@
+"""What ``send`` is asked for: its flags, and where the messages come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum, auto
+from functools import partial
+
+from diracmq_cli.core.ports import Source
+from diracmq_cli.core.values import FieldValue, Table
+from diracmq_cli.errors import DataError, UsageError
+from diracmq_cli.input import (
+    Descriptor,
+    EnvelopeSource,
+    FilesSource,
+    LineSource,
+    TextSource,
+    WholeSource,
+    standard_input,
+)
+from diracmq_cli.operations.overrides import Overrides
+
+OUTAGE, OUTAGE_OF_MANY = 30.0, 300.0
+"""Seconds that one loss of the broker may last: for one message, and for many."""
+
+GRACE = 5.0
+"""Seconds that a first signal leaves to a sender with a spool."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpoolChoice:
+    """The flags of the spool: where (None: the usual place), for how long in seconds, how much in octets, and whether
+    what waits there at the end is as good as sent."""
+
+    directory: str | None = None
+    ttl: float | None = None
+    limit: int | None = None
+    ok: bool = False
+
+
+class Framing(Enum):
+    """How input is cut into messages."""
+
+    WHOLE = auto()
+    LINES = auto()
+    RECORDS = auto()
+    ENVELOPES = auto()
+
+    @classmethod
+    def of(cls, *, lines: bool, null: bool, envelopes: bool) -> Framing:
+        """The framing that the flags ask for.
+
+        Raises:
+            UsageError: more than one is asked for.
+        """
+        chosen = [kind for kind, on in ((cls.LINES, lines), (cls.RECORDS, null), (cls.ENVELOPES, envelopes)) if on]
+        if len(chosen) > 1:
+            raise UsageError("--lines, --null and --from-json exclude each other")
+        return chosen[0] if chosen else cls.WHOLE
+
+    @property
+    def many(self) -> bool:
+        """Whether one input holds any number of messages."""
+        return self is not Framing.WHOLE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendOptions:
+    """The flags of ``send``; times in seconds."""
+
+    destination: str
+    text: str | None = None
+    files: tuple[str, ...] = ()
+    framing: Framing = Framing.WHOLE
+    overrides: Overrides = field(default_factory=Overrides)
+    anonymous: bool = False
+    sign: bool = False
+    timeout: float | None = None
+    outage: float | None = None
+    grace: float = GRACE
+    receipts: bool = False
+    returned: str | None = None
+    spool: SpoolChoice | None = None
+
+    def check(self) -> None:
+        """Refuse flags that contradict each other.
+
+        Raises:
+            UsageError: they do.
+        """
+        if self.text is not None and (self.files or self.framing.many):
+            raise UsageError("-m is one message of its own: no FILE, --lines, --null or --from-json beside it")
+        if self.overrides.message_id is not None and self.many:
+            raise UsageError("--id names one message, and this sends many", hint="leave --id out: each gets its own")
+        if self.sign and self.anonymous:
+            raise UsageError("--sign and --anonymous exclude each other: a signature names its signer")
+        if self.outage is not None and self.outage <= 0:
+            raise UsageError("--outage 0 would give up at once", hint="leave it out, or name a time such as 30s")
+
+    @property
+    def many(self) -> bool:
+        """Whether more than one message may be sent."""
+        return self.framing.many or len(self.files) > 1
+
+    @property
+    def longest_outage(self) -> float:
+        """Seconds that one loss of the broker may last."""
+        return self.outage or (OUTAGE_OF_MANY if self.many else OUTAGE)
+
+
+def header_table(flags: Sequence[str]) -> Table:
+    """Headers of ``-H NAME=VALUE`` (a string) and ``-H NAME:=JSON`` (a typed value, as envelopes have them).
+
+    Raises:
+        UsageError: neither form, or a value that is not JSON.
+    """
+    table: Table = {}
+    for flag in flags:
+        name, equals, value = flag.partition("=")
+        if not equals or not name.rstrip(":"):
+            raise UsageError(f"-H {flag}: write NAME=VALUE, or NAME:=JSON for a typed value")
+        table[name.removesuffix(":")] = _typed(flag, value) if name.endswith(":") else value
+    return table
+
+
+def _typed(flag: str, text: str) -> FieldValue:
+    import json
+
+    from diracmq_cli.core.jsonvalues import from_json
+
+    try:
+        return from_json(json.loads(text), f"-H {flag}:")
+    except DataError as error:
+        raise UsageError(str(error)) from error
+    except ValueError:
+        raise UsageError(
+            f"-H {flag}: {text!r} is not JSON", hint="a string needs its quotes: 'name:=\"text\"'"
+        ) from None
+
+
+def source_of(options: SendOptions) -> Source:
+    """Where the messages come from; files are looked at now, and standard input only when nothing else is named."""
+    if options.text is not None:
+        return TextSource(options.text)
+    framing = _FRAMINGS[options.framing]
+    return FilesSource(options.files, framing) if options.files else framing(standard_input())
+
+
+_FRAMINGS: dict[Framing, Callable[[Descriptor], Source]] = {
+    Framing.WHOLE: WholeSource,
+    Framing.LINES: LineSource,
+    Framing.RECORDS: partial(LineSource, null=True),
+    Framing.ENVELOPES: EnvelopeSource,
+}
+
+
+def overrides_of(options: SendOptions, default_routing_key: str) -> Overrides:
+    """The flags over every message, with the CS's routing key where neither flag nor message has one."""
+    is_text = options.text is not None or options.framing is Framing.LINES
+    return replace(
+        options.overrides,
+        default_routing_key=default_routing_key,
+        default_content_type="text/plain" if is_text else None,
+    )
