@@ -67,7 +67,14 @@ Make = fun
     (#{<<"remove">> := Kind, <<"identity">> := Identity}) -> Remove(Kind, Identity)
 end,
 Close = fun
-    (#{<<"loser">> := User}) -> rabbit_networking:close_all_user_connections(User, Reason);
+    (#{<<"loser">> := User}) ->
+        % A connection that does not take the word must not hold up all that follows.
+        {Closing, Monitor} = spawn_monitor(rabbit_networking, close_all_user_connections, [User, Reason]),
+        receive
+            {'DOWN', Monitor, process, Closing, normal} -> ok;
+            {'DOWN', Monitor, process, Closing, Why} -> {error, Why}
+        after 20000 -> {error, timeout}
+        end;
     (_) -> ok
 end,
 Said = fun (Term) -> unicode:characters_to_binary(io_lib:format("~tp", [Term])) end,

@@ -19,11 +19,11 @@ def reach_of(service: str | None, node: str | None, connection: Connection, cons
     somebody's right may have been taken away since.
 
     Raises:
-        UsageError: ``--service`` and ``--broker`` name two, or ``--broker`` is a URL.
+        UsageError: a URL is named.
     """
-    broker = connection.broker
-    if broker is not None and ("://" in broker or service not in (None, broker)):
-        raise UsageError(f"--broker {broker}: name one service of the CS, with --service")
+    name = service or connection.broker
+    if name is not None and "://" in name:
+        raise UsageError(f"{name} is no service of the CS", hint="name one with --service")
     if connection.cs_max_age is None:
         connection = replace(connection, cs_max_age=0.0)
-    return setup_of(connection, console), Reach(service=service or broker, node=node, timeout=connection.timeout)
+    return setup_of(connection, console), Reach(service=name, node=node, timeout=connection.timeout)
