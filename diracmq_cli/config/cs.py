@@ -6,12 +6,14 @@ A name that the local files resolve costs no request, nor even a look at the cre
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from diracmq_cli.config.cache import ExtractCache, State
 from diracmq_cli.config.extract import Extract
+from diracmq_cli.config.names import NameFile
 from diracmq_cli.config.remote.access import RemoteAccess
 from diracmq_cli.config.remote.copy import RemoteCopy, RemoteText
 from diracmq_cli.config.remote.snapshot import Head
@@ -136,15 +138,6 @@ class ConfigurationService:
             self._remote = self._copy.kept(self._remote) or self._ask_copy()
         return self._local_configuration if self._remote is None else self._over(self._remote)
 
-    def known(self) -> MessagingModel | None:
-        """What earlier commands have kept, however old, without reading a CFG or asking anybody: for completions."""
-        local = self._cache.load(self._cache.state())
-        if local is None or not local.servers:
-            return None if local is None else local.model
-        head = self._copy_for(local).head()
-        merged = None if head is None else self._cache.load(self._cache.state(head.identity))
-        return (merged or local).model
-
     def renew(self, timeout: float) -> None:
         """Make the copy new if this command was served a stale one; to be called when the work is done.
 
@@ -157,6 +150,23 @@ class ConfigurationService:
             self._take(self._copy.ask(timeout))
         except MQError as error:
             self._access.warn(f"{error}; used {self._copy_of()}")
+
+    def keep_names(self) -> None:
+        """Keep the names of what this command could find, for completions; to be called when the work is done.
+
+        Options and files of the command line are for one command, and completions do not see them. Never raises.
+        """
+        if self._sources.options or self._sources.cfg_files or "local" not in vars(self):
+            return
+        head = self._copy.head() if self.local.servers else None
+        state = self._cache.state("" if head is None else head.identity)
+        identity = f"{zlib.crc32(repr(state).encode('utf-8', 'surrogatepass')):08x}"
+        names = NameFile(self._storage)
+        if names.is_of(identity):
+            return
+        extract = self.current if head is None else self._merged or self._cache.load(state)
+        if extract is not None:  # None: a command that has to read the copy will tell
+            names.write(identity, extract.model)
 
     @cached_property
     def _local_configuration(self) -> Configuration:

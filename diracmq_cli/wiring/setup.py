@@ -99,6 +99,7 @@ class Setup:
         """
         if "cs" in vars(self):
             self.cs.renew(RENEWAL_TIMEOUT)
+            self.cs.keep_names()
 
     @property
     def configuration(self) -> Configuration:
@@ -146,7 +147,6 @@ class Setup:
         """The user's credential (``Credentials.identity``)."""
         return self._credentials.identity
 
-    @property
     def login_identity(self, service: BrokerService, *, even_ended: bool = False) -> Identity:
         """The user's credential for a login to ``service`` (``Credentials.login``)."""
         return self._credentials.login(service, even_ended=even_ended)
@@ -155,6 +155,7 @@ class Setup:
         """Read a credential anew whose files have changed (``Credentials.renew``)."""
         return self._credentials.renew()
 
+    @property
     def ca_directory(self) -> str:
         """The directory of trusted CAs (``Credentials.ca_directory``)."""
         return self._credentials.ca_directory

@@ -443,23 +443,6 @@ def test_security_is_local(asker: Asker, server: TlsServer, cs: CS) -> None:
     assert everything.vo == "lhcb"
 
 
-def test_known_names_for_completions(asker: Asker, server: TlsServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Completions see what earlier commands have kept, however old, and never ask anybody."""
-    monkeypatch.setattr("diracmq_cli.config.cache._SETTLED", 0)
-    asker.local = LOCAL
-    assert asker.service(server.url).known() is None
-    find(asker.service(server.url), "logs")
-    model = asker.service(server.url).known()
-    assert model is not None
-    assert [queue.name for queue in model] == ["logs"]
-    find(asker.service(server.url), "jobs")
-    grow_old(asker, 1e6)
-    model = asker.service(server.url).known()
-    assert model is not None
-    assert {queue.name for queue in model} == {"logs", "jobs", "new"}
-    assert server.connections == 1
-
-
 def test_renewing_is_short(asker: Asker, pki: PKI, host: Holder, cs: CS) -> None:
     """A server that hangs holds a finished command up for no longer than it is given."""
 

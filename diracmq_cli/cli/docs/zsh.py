@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from diracmq_cli.cli.docs.tree import Argument, Command, Option
-from diracmq_cli.cli.docs.values import Value, value_of
+from diracmq_cli.cli.docs.values import KINDS, Value, argument_of, is_joined, is_many, value_of
+from diracmq_cli.config.names import FILE
 
 
 def completion(programs: Sequence[Command]) -> str:
@@ -15,11 +16,27 @@ def completion(programs: Sequence[Command]) -> str:
     return f"""\
 #compdef {" ".join(program.name for program in programs)}
 # zsh completion for the dirac-mq suite; generated from the commands themselves, see `make docs`.
+{_NAMES}
 {functions}
 case "$service" in
 {cases}
 esac
 """
+
+
+_NAMES = f"""\
+# Offers names of the CS that earlier commands have kept, of the kinds in the last argument; those before it are
+# compadd's. Where the word has a colon or a slash, they are addresses. compadd quotes what it inserts.
+_dirac_mq_names() {{
+    local file=${{XDG_CACHE_HOME-}} kinds=$argv[-1]
+    local -a names
+    [[ $file == /* ]] || file=${{HOME-}}/.cache
+    file+=/dirac-mq/{FILE}
+    [[ -f $file && -O $file && -r $file ]] || return 1
+    [[ $PREFIX == *[:/]* ]] && kinds=${{(U)kinds}}
+    names=(${{${{(M)${{(f)"$(<$file)"}}:#[$kinds] *}}#* }})
+    compadd "${{(@)argv[1,-2]}}" -a names
+}}"""
 
 
 def _function(command: Command) -> str:
@@ -52,7 +69,8 @@ def _option(option: Option) -> list[str]:
     star = "*" if option.repeatable else ""
     about = f"[{_escape(option.help)}]"
     value = "" if option.metavar is None else f":{_escape(option.metavar)}:{_action(option)}"
-    return [_quote(f"{others}{star}{flag}{about}{value}") for flag in option.flags]
+    join = "=-" if is_joined(option) else ""
+    return [_quote(f"{others}{star}{flag}{join}{about}{value}") for flag in option.flags]
 
 
 def _action(option: Option) -> str:
@@ -63,17 +81,19 @@ def _action(option: Option) -> str:
             return "_files"
         case Value.DIRECTORY:
             return "_files -/"
-        case Value.TEXT:
+        case Value.SERVICE:
+            return f"_dirac_mq_names {KINDS[Value.SERVICE]}"
+        case _:
             return " "
 
 
 def _argument(argument: Argument) -> str:
-    if "CMD" in argument.metavar:
+    value = argument_of(argument)
+    if value is Value.COMMAND:
         return _quote(f"*:::{_escape(argument.help)}:_normal")
-    many = argument.metavar.endswith("...")
     # "()" offers nothing; " " would show a message, and that keeps zsh from completing a flag in this place.
-    action = "_files" if "FILE" in argument.metavar else "()"
-    return _quote(f"{'*' if many else ''}:{_escape(argument.help)}:{action}")
+    action = "_files" if value is Value.FILE else f"_dirac_mq_names {KINDS[value]}" if value in KINDS else "()"
+    return _quote(f"{'*' if is_many(argument) else ''}:{_escape(argument.help)}:{action}")
 
 
 def _escape(text: str) -> str:
