@@ -19,7 +19,7 @@ from diracmq_cli.operations.pace import Pace
 from diracmq_cli.operations.reading import EMPTY_CHECK
 
 CONFIRM_GRACE = 2.0
-"""Seconds that a first SIGINT or SIGTERM leaves for confirms in flight."""
+"""Seconds that a first SIGINT or SIGTERM, or the end of the time, leaves for confirms in flight."""
 
 _TIME_UP = "the time was up"
 
@@ -198,10 +198,10 @@ class _Mover:
             self._held = Deadline(self._clock, self._request.patience)
 
     def settle_all(self, stop: Stop) -> None:
-        """Wait for what is in flight: until the broker has been silent for too long, or a stop has lasted."""
+        """Wait for what is in flight; only for a moment when a stop was asked for or the time is up."""
         grace: Deadline | None = None
         while self.in_flight and not (grace is not None and grace.over):
-            if stop.requested and grace is None:
+            if grace is None and (stop.requested or self._whole.over):
                 grace = Deadline(self._clock, CONFIRM_GRACE)
             self._await_confirms(_TURN if grace is None else grace.left)
             self._receiver.turn(0)

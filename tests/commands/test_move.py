@@ -231,8 +231,8 @@ def test_a_full_queue(devbroker: Broker, make_queue: QueueFactory) -> None:
 
 def test_an_interrupt_settles_what_is_in_flight(devbroker: Broker, graves: Graves) -> None:
     """SIGINT: what was published is confirmed and taken off, so that nothing is there twice; the shell sees 130."""
-    _bury(devbroker, graves, (300, 0, 0))
-    argv = ["dirac-mq", "move", graves.dead, "--redrive", "--cfg", graves.cfg, "--rate", "200/s", "-j"]
+    _bury(devbroker, graves, (150, 0, 0))
+    argv = ["dirac-mq", "move", graves.dead, "--redrive", "--cfg", graves.cfg, "--rate", "60/s", "-j"]
     with running(devbroker, argv) as command:
         deadline = time.monotonic() + 20
         while devbroker.count(graves.rejected) < 20:
@@ -243,8 +243,8 @@ def test_an_interrupt_settles_what_is_in_flight(devbroker: Broker, graves: Grave
     assert (done.status, done.stderr) == (-signal.SIGINT, "")
     ((row),) = rows(done)
     assert row["count"] == devbroker.count(graves.rejected)
-    assert devbroker.count(graves.dead) + row["count"] == 300
-    assert 20 <= row["count"] < 300
+    assert devbroker.count(graves.dead) + row["count"] == 150
+    assert 20 <= row["count"] < 150
 
 
 def test_a_dry_run_changes_nothing(devbroker: Broker, graves: Graves) -> None:
@@ -335,3 +335,59 @@ def test_refused_before_anything_is_taken(devbroker: Broker, make_queue: QueueFa
     assert devbroker.count(plain) == 1
     forced = _move(devbroker, plain, low, "--force", "--cfg", str(cfg))
     assert (forced.status, forced.stderr) == (0, "")
+
+
+def test_a_connection_that_is_lost(devbroker: Broker, graves: Graves) -> None:
+    """69, with what is known; nothing is in neither queue, and the next run moves the rest."""
+    ids = _bury(devbroker, graves, (150, 0, 0))[0]
+    argv = ["dirac-mq", "move", graves.dead, "--redrive", "--cfg", graves.cfg]
+    with running(devbroker, [*argv, "--rate", "60/s", "-j"]) as command:
+        deadline = time.monotonic() + 20
+        while devbroker.count(graves.rejected) < 20:
+            assert time.monotonic() < deadline, command.stderr
+            time.sleep(0.02)
+        devbroker.eval('[rabbit_networking:close_connection(P, "try") || P <- rabbit_networking:connections()]')
+        done = command.end()
+    assert done.status == 69
+    assert "closed the connection: 320 CONNECTION_FORCED - try" in done.stderr
+    assert {row["outcome"] for row in rows(done)} <= {"moved", "unknown"}
+    again = devbroker.command(argv)
+    assert (again.status, again.stderr) == (0, "")
+    assert ids_in(devbroker, graves.rejected).keys() == ids
+    assert devbroker.count(graves.dead) == 0
+
+
+def test_a_broker_that_blocks(devbroker: Broker, graves: Graves) -> None:
+    """While the broker takes nothing, nothing is taken off; after --timeout that is 75, and where it is, is said."""
+    ids = _bury(devbroker, graves, (20, 0, 0))[0]
+    watermark = devbroker.eval("vm_memory_monitor:get_vm_memory_high_watermark()")
+    argv = [graves.dead, "--redrive", "--cfg", graves.cfg]
+    try:
+        devbroker.eval("vm_memory_monitor:set_vm_memory_high_watermark(0.00001)")
+        time.sleep(0.5)
+        started = time.monotonic()
+        done = _move(devbroker, *argv, "-t", "3s", "-j")
+        assert time.monotonic() - started < 15
+    finally:
+        devbroker.eval(f"vm_memory_monitor:set_vm_memory_high_watermark({watermark})")
+    assert done.status == 75
+    assert "nothing was moved" in done.stderr
+    assert {row["outcome"] for row in rows(done)} == {"unknown"}
+    time.sleep(1)
+    assert _move(devbroker, *argv).status in (0, 3)
+    assert ids_in(devbroker, graves.rejected).keys() == ids
+
+
+def test_what_a_mover_needs(devbroker: Broker, make_queue: QueueFactory) -> None:
+    """Consumers of the dead letters, Movers of the queue where they died: with no more rights than these it goes."""
+    dead, _ = make_queue(Publishers=None, Consumers="group:dirac_user, group:dirac_pilot", Watchers=None)
+    name, cfg = make_queue(DeadLetterQueue=dead, Movers="group:dirac_pilot", Publishers="group:dirac_user")
+    publish_numbered(devbroker, f"{name}.x", "", ["one"])
+    reject_all(devbroker, name, 1)
+    devbroker.wait_count(dead, 1)
+    assert _move(devbroker, dead, "--redrive", "--cfg", str(cfg)).status == 77, "the user is no Mover"
+    done = _move(devbroker, dead, "--redrive", "--cfg", str(cfg), "-j", role="pilot")
+    assert (done.status, done.stderr, _figures(done)) == (0, "", {("moved", name, 1)})
+    assert devbroker.command(["dirac-mq-consume", name, "-n", "1", "--cfg", str(cfg)], "pilot").status == 77
+    (row,) = rows(devbroker.command(["dirac-mq-peek", name, "--cfg", str(cfg), "-j"]))
+    assert row["origin"] == {"level": "broker", "dn": devbroker.dn("user"), "moved_by": devbroker.dn("pilot")}
