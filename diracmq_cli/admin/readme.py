@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from diracmq_cli.admin.conffiles import AMQPS_PORT, CONNECTION_MAX, NodeSettings
 from diracmq_cli.admin.plan import Plan
+from diracmq_cli.admin.rendering import DEFINITIONS
 from diracmq_cli.admin.signingterms import POLICIES
 from diracmq_cli.core.model import QueueType
 
@@ -15,14 +18,7 @@ A RabbitMQ node as the Configuration Service asks for it, written by `dirac-mq b
 
 Files
 -----
-  {etc}/rabbitmq.conf      root:rabbitmq 0640   listeners, login, limits
-  {etc}/advanced.config    root:rabbitmq 0640   TLS: what takes Erlang terms
-  {etc}/enabled_plugins    root:rabbitmq 0640
-  {etc}/definitions.json   root:rabbitmq 0640   {contents}
-  {etc}/{bundle}             root:rabbitmq 0644   certification authorities that may vouch for clients
-  {etc}/{policies}  root:rabbitmq 0644   what each of them may certify
-  /usr/lib/rabbitmq/plugins/{plugin}/   root:root 0755   from plugins/ here
-
+{files}
 Not here, and to be on the host:
   {certificate}   the host certificate
   {key}   its key, to be read by the user rabbitmq alone (0400)
@@ -42,7 +38,7 @@ A broker that starts empty with these files makes no user guest; one that has be
 
 Limits of the host
 ------------------
-  systemctl edit rabbitmq-server      [Service] LimitNOFILE={files}
+  systemctl edit rabbitmq-server      [Service] LimitNOFILE={open_files}
       (one for each connection; rabbitmq.conf stops at {connections} of them)
   /etc/sysctl.d/60-rabbitmq.conf      net.core.somaxconn = 4096
                                       net.ipv4.tcp_max_syn_backlog = 8192
@@ -106,19 +102,37 @@ def readme(
         )
     has_streams = any(("x-queue-type", str(QueueType.STREAM)) in queue.arguments for queue in plan.topology.queues)
     users = _WITH_USERS if with_users else _WITHOUT_USERS.format(service=service)
+    files = (
+        (f"{etc}/rabbitmq.conf", "root:rabbitmq 0640", "listeners, login, limits"),
+        (f"{etc}/advanced.config", "root:rabbitmq 0640", "TLS: what takes Erlang terms"),
+        (f"{etc}/enabled_plugins", "root:rabbitmq 0640", ""),
+        (
+            f"{etc}/{DEFINITIONS}",
+            "root:rabbitmq 0640",
+            "exchanges, queues, bindings" + (", users, rights" if with_users else "; no users"),
+        ),
+        (f"{etc}/{bundle}", "root:rabbitmq 0644", "certification authorities that may vouch for clients"),
+        (f"{etc}/{POLICIES}", "root:rabbitmq 0644", "what each of them may certify"),
+        (f"/usr/lib/rabbitmq/plugins/{plugin}", "root:root 0755", "from plugins/ here"),
+    )
     return _TEXT.format(
         etc=etc,
         bundle=bundle,
         policies=POLICIES,
         plugin=plugin,
-        contents="exchanges, queues, bindings" + (", users, rights" if with_users else "; no users"),
+        files=_columns(files),
         certificate=settings.certificate,
         key=settings.key,
         authorities=settings.revocations,
-        files=OPEN_FILES,
+        open_files=OPEN_FILES,
         connections=CONNECTION_MAX,
         listeners=", ".join(map(str, settings.listeners)) or AMQPS_PORT,
         more_ports="".join(line + "\n" for line in ports),
         streams="\n     and for each stream: rabbitmq-streams add_replica STREAM rabbit@NODE" if has_streams else "",
         users=users,
     )
+
+
+def _columns(rows: Sequence[tuple[str, str, str]]) -> str:
+    widths = [max(len(row[column]) for row in rows) for column in range(2)]
+    return "".join(f"  {row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]}".rstrip() + "\n" for row in rows)

@@ -53,6 +53,26 @@ def test_each_right_grants_what_it_must_and_no_more():
     assert not [(kind, name) for kind, name in forbidden if re.search(getattr(jane, kind), name)]
 
 
+def test_operators_and_movers():
+    """An operator has what a consumer and a watcher have; a mover may put messages in, as a publisher may."""
+    alike = (("operators", ("consumers", "watchers")), ("movers", ("publishers",)))
+    for option, others in alike:
+        named = Principals(dns=(JANE,))
+        one, two = (
+            grants(MessagingModel(queues=(queue("jobs", **rights),), services=(SERVICE,)), REGISTRY)
+            for rights in ({option: named}, dict.fromkeys(others, named))
+        )
+        assert one == two != ()
+
+
+def test_a_member_whose_dn_cannot_be_read_is_refused():
+    """Whoever is in a group that has a right is not left out of it in silence; other groups do not matter."""
+    broken = replace(REGISTRY, refused={"pilot": (ConfigError("/Registry/Users/pilot/DN: ambiguous"),)})
+    assert users(Principals(groups=("people",)), broken, SOURCE) == (JANE,)
+    with pytest.raises(ConfigError, match="/Registry/Users/pilot/DN: ambiguous"):
+        users(Principals(groups=("all",)), broken, SOURCE)
+
+
 def test_a_stream_is_watched_itself():
     """A stream's watchers read the stream and may declare nothing."""
     spec = queue("log", type=QueueType.STREAM, watchers=Principals(dns=(JANE,)))

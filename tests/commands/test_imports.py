@@ -67,3 +67,10 @@ def test_help(devbroker: Broker, tmp_path: Path) -> None:
     """Help needs neither a broker's nor a credential's code."""
     modules = _loaded(devbroker, tmp_path, "send", "--help")
     assert _among(modules, (*HEAVY, *NOT_OURS, "pika", "M2Crypto", "diraccfg")) == []
+
+
+def test_an_operators_commands(devbroker: Broker, tmp_path: Path) -> None:
+    """dirac-mq itself knows the names of the broker commands, and loads one only when it is asked for."""
+    ours = ("diracmq_cli.admin", *(f"diracmq_cli.cli.broker.{verb}" for verb in ("render", "diff", "apply", "trust")))
+    assert _among(_loaded(devbroker, tmp_path, "main", "send", "--help"), ours) == []
+    assert "diracmq_cli.cli.broker.render" in _loaded(devbroker, tmp_path, "main", "broker", "--help")
