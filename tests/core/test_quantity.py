@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diracmq_cli.core.quantity import format_duration, parse_duration, parse_size
+from diracmq_cli.core.quantity import format_duration, parse_duration, parse_rate, parse_size
 
 
 @pytest.mark.parametrize(
@@ -87,3 +87,18 @@ def test_what_is_no_size_is_refused_with_an_example(text: str) -> None:
     """Anything else, also what no disk holds, is a ValueError that shows what a size looks like."""
     with pytest.raises(ValueError, match="is not a size such as 4096, 64k"):
         parse_size(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "per_second"), [("50/s", 50), ("50", 50), ("30/m", 0.5), ("1/h", 1 / 3600), ("0.5/s", 0.5), (" 2 / s ", 2)]
+)
+def test_rates_are_read_in_every_unit(text: str, per_second: float) -> None:
+    """A number and a unit of time; without a unit it is per second."""
+    assert parse_rate(text) == pytest.approx(per_second)
+
+
+@pytest.mark.parametrize("text", ["", "0", "0/s", "-1/s", "/s", "5/x", "5s", "5/ms", "inf"])
+def test_what_is_no_rate_is_refused_with_an_example(text: str) -> None:
+    """Never is no rate either."""
+    with pytest.raises(ValueError, match="is not a rate such as 50/s"):
+        parse_rate(text)
