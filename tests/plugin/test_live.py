@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
-import struct
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -19,6 +18,7 @@ from support.chain_parts import LIMITED, USER_USAGE, name, proxy_info
 from support.chains import YESTERDAY, Issued, issue, proxies, proxy, root, tampered
 from support.clients import load, login, person, refused
 from support.proxies import Holder, by_dirac, by_globus, by_openssl
+from support.rawamqp import PROTOCOL_HEADER, START_OK, TUNE_OK_AND_OPEN
 
 from diracmq_cli.devbroker import Role
 
@@ -130,16 +130,6 @@ def test_connection_ends_with_its_proxy(devbroker: Broker, user: Issued, write: 
     staying.close()
 
 
-def method(class_id: int, method_id: int, arguments: bytes) -> bytes:
-    """A method frame on channel 0 (AMQP 0-9-1, 4.2.3)."""
-    payload = struct.pack(">HH", class_id, method_id) + arguments
-    return struct.pack(">BHI", 1, 0, len(payload)) + payload + b"\xce"
-
-
-START_OK = method(10, 11, bytes(4) + b"\x08EXTERNAL" + bytes(4) + b"\x05en_US")
-TUNE_OK_AND_OPEN = method(10, 31, struct.pack(">HIH", 16, 131072, 0)) + method(10, 40, b"\x05dirac\x00\x00")
-
-
 def test_deaf_clients_are_dropped_too(devbroker: Broker, user: Issued, write: Callable[..., Path]) -> None:
     """A client that never opens its connection, and one that does not answer connection.close, end with the proxy."""
     short = proxy(user, life=ends(4))
@@ -149,7 +139,7 @@ def test_deaf_clients_are_dropped_too(devbroker: Broker, user: Issued, write: Ca
     for words in ((START_OK,), (START_OK, TUNE_OK_AND_OPEN)):
         tcp = socket.create_connection(("localhost", devbroker.port), timeout=15)
         tls = context.wrap_socket(tcp, server_hostname="localhost")
-        tls.sendall(b"AMQP\x00\x00\x09\x01")
+        tls.sendall(PROTOCOL_HEADER)
         for word in words:
             assert tls.recv(4096)  # connection.start, tune
             tls.sendall(word)
