@@ -156,7 +156,7 @@ def _bash(*words: str) -> list[str]:
     ("words", "expected"),
     [
         (("dirac-mq", "se"), ["send"]),
-        (("dirac-mq", ""), [*VERBS, "devbroker"]),
+        (("dirac-mq", ""), [*VERBS, "spool", "broker", "devbroker"]),
         (("dirac-mq", "devbroker", "st"), ["status", "start"]),
         (("dirac-mq", "send", "--rou"), ["--routing-key"]),
         (("dirac-mq-send", "--rou"), ["--routing-key"]),

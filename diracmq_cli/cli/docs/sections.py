@@ -34,6 +34,7 @@ ENVIRONMENT: Rows = (
     ("DIRAC_MQ_BROKER", "service or URL, as --broker"),
     ("DIRAC_MQ_TIMEOUT", "duration, as --timeout"),
     ("DIRAC_MQ_CFG", "CFG file, below those of --cfg"),
+    ("DIRAC_MQ_CS_MAX_AGE", "duration, as --cs-max-age"),
     ("DIRACSYSCONFIG", "DIRAC's own list of CFG files, separated by commas"),
     ("X509_USER_PROXY", "the proxy (or, for pilots, a directory with hostcert.pem and hostkey.pem)"),
     ("X509_USER_CERT, X509_USER_KEY", "the user's certificate and key"),
@@ -47,6 +48,10 @@ FILES: Rows = (
     ("/tmp/x509up_uUID", "the proxy, where neither flag nor environment names one"),  # noqa: S108 - a name, not used
     ("~/.globus/usercert.pem, ~/.globus/userkey.pem", "certificate and key, where there is no proxy"),
     ("/etc/grid-security/certificates", "trusted CAs"),
+    (
+        "$XDG_CACHE_HOME/dirac-mq, ~/.cache/dirac-mq",
+        "the copy of the remote CS (without passwords), what was read from it, and names for completions",
+    ),
 )
 
 MARKS: Rows = (
