@@ -59,18 +59,18 @@ def look(receiver: Receiver, plan: Plan, request: MoveRequest, tally: MoveTally,
     """
     whole = Deadline(clock, request.timeout)
     try:
-        while not stop.requested and tally.seen < request.waiting and not tally.has_moved(request.count):
+        while not (stop.requested or tally.seen >= request.waiting or tally.has_moved(request.count)):
             delivery = receiver.receive(whole.left)
             if delivery is None:
+                tally.cut = _TIME_UP if whole.over else None
                 break
             step = plan(delivery)
             if isinstance(step, Left):
                 tally.leave(step.reason, delivery)
-                receiver.want_more()
+                if request.count is not None:
+                    receiver.want_more()
             else:
                 tally.move(step.target)
-        if whole.over:
-            tally.cut = _TIME_UP
     finally:
         receiver.put_back()
 
@@ -96,9 +96,9 @@ def move(
     """
     mover = _Mover(receiver, publisher, plan, request, tally, clock)
     try:
-        while not stop.requested and not mover.at_end:
+        while not stop.requested and mover.goes_on:
             mover.turn()
-        if not stop.requested:
+        if not stop.requested and not mover.complete:
             tally.cut = mover.cut
         mover.settle_all(stop)
     finally:
@@ -136,10 +136,10 @@ class _Mover:
         return len(self._flights)
 
     @property
-    def at_end(self) -> bool:
-        """True when nothing more is to be taken."""
+    def complete(self) -> bool:
+        """True when nothing more is to be taken, if what is in flight arrives."""
         enough = self._tally.has_moved(self._request.count, self.in_flight)
-        return enough or self._dry or self._seen >= self._request.waiting or self.cut is not None
+        return enough or self._dry or self._seen >= self._request.waiting
 
     @property
     def cut(self) -> str | None:
@@ -149,6 +149,11 @@ class _Mover:
         if self._held is not None and self._held.over:
             return "the broker lets nobody hold what stays any longer"
         return None
+
+    @property
+    def goes_on(self) -> bool:
+        """True while there is more to do: what is refused in flight makes room for others."""
+        return self.cut is None and (not self.complete or self.in_flight > 0)
 
     def turn(self) -> None:
         """Send on what is here; then wait for whatever comes first: a confirm, a message, the next one's time."""
@@ -164,7 +169,7 @@ class _Mover:
 
     @property
     def _may_take(self) -> bool:
-        return self._publisher.ready and not self._pace.wait and not self.at_end
+        return self._publisher.ready and not self._pace.wait and not self.complete and self.cut is None
 
     def _await_message(self) -> None:
         patience = min(EMPTY_CHECK, _TURN if self._whole.left is None else self._whole.left)
@@ -193,7 +198,8 @@ class _Mover:
 
     def _leave(self, reason: str, delivery: Delivery) -> None:
         self._tally.leave(reason, delivery)
-        self._receiver.want_more()
+        if self._request.count is not None:
+            self._receiver.want_more()
         if self._held is None:
             self._held = Deadline(self._clock, self._request.patience)
 

@@ -223,6 +223,10 @@ def test_a_full_queue(devbroker: Broker, make_queue: QueueFactory) -> None:
     assert moved == {f"dev::Queues::{small}": held, f"dev::Queues::{large}": 100}
     assert held >= 50
     assert devbroker.count(dead) == 120 - held
+    publish_numbered(devbroker, f"{large}.x", "", ["last"])
+    reject_all(devbroker, large, 1)
+    one = _move(devbroker, dead, "--redrive", "--cfg", str(cfg), "-n", "1", "-j")
+    assert (one.status, ("moved", large, 1) in _figures(one)) == (0, True), "what is refused does not count"
     again = _move(devbroker, dead, "--redrive", "--cfg", str(cfg))
     assert again.status == 75
     assert f"dev::Queues::{small} takes no more" in again.stderr
