@@ -109,7 +109,7 @@ def test_a_local_name_asks_nobody(devbroker: Broker, site: Site, server: TlsServ
 
 
 def test_a_fresh_copy_asks_nobody(site: Site, server: TlsServer) -> None:
-    """Within an hour the copy does; --cs-max-age and its variable say otherwise."""
+    """Within an hour the copy does; --cs-max-age and its variable say otherwise. Completions have its names."""
     for expected, argv, environment in (
         (1, (), {}),
         (2, ("--cs-max-age", "0"), {}),
@@ -119,6 +119,7 @@ def test_a_fresh_copy_asks_nobody(site: Site, server: TlsServer) -> None:
         done = site.run("dirac-mq-list", "demo.jobs", *argv, **environment)
         assert (done.status, done.stderr) == (0, "")
         assert server.connections == expected
+    assert "q demo.jobs\n" in (site.copy.parent / "names").read_text()
 
 
 def test_a_stale_copy_serves_and_is_renewed_behind(site: Site, server: TlsServer, cs: CS) -> None:
