@@ -26,12 +26,13 @@ class Stay:
 
 @dataclass(slots=True)
 class MoveTally:
-    """Counts of one move.
+    """Counts of one move, or of what one would do (``verb``).
 
     ``unknown`` were published and neither confirmed nor refused; ``refusal`` is why a queue took no more; ``cut`` why
     the move ended before its end.
     """
 
+    verb: str = "moved"
     moved: dict[str, int] = field(default_factory=dict)
     stays: dict[str, Stay] = field(default_factory=dict)
     unknown: int = 0
@@ -74,7 +75,7 @@ class MoveTally:
     def text(self) -> str:
         """One line of figures, leaving out what did not occur."""
         more = [(self.left, "left"), (self.unknown, "of unknown fate")]
-        return ", ".join([f"{self.total} moved", *(f"{count} {name}" for count, name in more if count)])
+        return ", ".join([f"{self.total} {self.verb}", *(f"{count} {name}" for count, name in more if count)])
 
     def check(self, source: str, count: int | None) -> None:
         """Raise what these figures amount to; return when everything that was asked for was done.
@@ -102,5 +103,5 @@ class MoveTally:
             return self.refusal
         if self.cut is not None:
             return TemporaryFailure(f"nothing was moved from {source}: {self.cut}")
-        what = f"nothing in {source} is to be moved: {self.left} stay" if self.left else f"nothing waits in {source}"
+        what = f"nothing in {source} is to be moved: {self.left} left" if self.left else f"nothing waits in {source}"
         return NothingThere(what)

@@ -77,7 +77,7 @@ def run_move(setup: Setup, options: MoveOptions, console: Console) -> None:
     _refuse_unsuitable(source.queue, None if destination is None else destination.queue, options)
     judge = judge_for(source.queue, setup)
     timeout = CONNECT_TIMEOUT if options.timeout is None else min(options.timeout, CONNECT_TIMEOUT)
-    tally = MoveTally()
+    tally = MoveTally("would move" if options.dry_run else "moved")
     session = setup.open(source.service, timeout=timeout, wake_fd=console.stop.wake_fd)
     try:
         plan = _plan(setup, source.queue, destination, session.login, force=options.force)
@@ -101,7 +101,7 @@ def run_move(setup: Setup, options: MoveOptions, console: Console) -> None:
                 outgoing.close()
     finally:
         session.close()
-        _report(source.queue, tally, options, console)
+        _report(source.queue, tally, console)
     if not console.stop.requested:
         tally.check(str(source.queue.address), options.count)
 
@@ -188,10 +188,9 @@ def _prefetch(options: MoveOptions) -> int:
     return max(1, min(WINDOW, int(options.rate * IN_HAND)))
 
 
-def _report(source: QueueSpec, tally: MoveTally, options: MoveOptions, console: Console) -> None:
+def _report(source: QueueSpec, tally: MoveTally, console: Console) -> None:
     address = str(source.address)
-    outcome = "would move" if options.dry_run else "moved"
-    rows = [Moved(count=count, outcome=outcome, queue=queue) for queue, count in tally.moved.items()]
+    rows = [Moved(count=count, outcome=tally.verb, queue=queue) for queue, count in tally.moved.items()]
     rows += [
         Moved(count=stay.count, outcome="left", queue=address, reason=reason, message_ids=stay.message_ids)
         for reason, stay in tally.stays.items()

@@ -263,8 +263,13 @@ def test_a_dry_run_changes_nothing(devbroker: Broker, graves: Graves) -> None:
     text = _move(devbroker, *argv, "--dry-run", "-n", "4").stdout.splitlines()
     assert text[0] == "MESSAGES\tOUTCOME\tQUEUE\tREASON"
     assert sum(int(line.partition("\t")[0]) for line in text[1:]) == 4
+    with devbroker.channel("operator") as channel:
+        channel.basic_publish("", graves.dead, b"no letter")
+    part = _move(devbroker, *argv, "--dry-run")
+    assert (part.status, "10 would move, 1 left" in part.stderr) == (4, True)
+    assert "it is no dead letter" in part.stdout
     real = _move(devbroker, *argv, "-j")
-    assert {(queue, count) for _, queue, count in _figures(real)} == {(q, c) for _, q, c in expected}
+    assert _figures(real) == {("moved", q, c) for _, q, c in expected} | {("left", graves.dead, 1)}
 
 
 def test_from_queue_to_queue(devbroker: Broker, make_queue: QueueFactory) -> None:
