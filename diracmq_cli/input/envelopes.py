@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 
 from diracmq_cli.core.envelope import MAX_LINE, decode
@@ -16,11 +17,11 @@ class EnvelopeSource:
 
     def __init__(self, source: Descriptor) -> None:
         self._records = Records(source, b"\n", limit=MAX_LINE, called="line")
-        self._error: DataError | None = None
+        self._lines: deque[tuple[int, bytes]] = deque()
 
     def fileno(self) -> int | None:
         """What becomes readable when there is more."""
-        return self._records.fileno()
+        return None if self._lines else self._records.fileno()
 
     def read(self) -> Sequence[Message] | None:
         """All messages that are complete now, or None at the end.
@@ -29,26 +30,30 @@ class EnvelopeSource:
         happened to arrive.
 
         Raises:
-            DataError: the input cannot be read, or a line is no envelope; the message gives its number.
+            DataError: the input cannot be read, or a line is no envelope; the message gives its number, and the next
+                call goes on behind it.
         """
-        if self._error is not None:
-            raise self._error
-        while records := self._records.read():
-            first = self._records.count - len(records) + 1
-            if messages := self._decode(records, first):
+        while True:
+            if not self._lines:
+                records = self._records.read()
+                if not records:
+                    return None if records is None else ()
+                self._lines.extend(enumerate(records, self._records.count - len(records) + 1))
+            if messages := self._decode():
                 return messages
-        return None if records is None else ()
 
-    def _decode(self, records: list[bytes], first: int) -> list[Message]:
+    def _decode(self) -> list[Message]:
+        """The messages up to a bad line, which is an error when it stands first."""
         messages: list[Message] = []
-        for number, record in enumerate(records, first):
-            if not record.strip():
+        while self._lines:
+            number, line = self._lines.popleft()
+            if not line.strip():
                 continue
             try:
-                messages.append(decode(record))
+                messages.append(decode(line))
             except DataError as error:
-                self._error = DataError(f"{self._records.where(number)}: {error}", hint=error.hint)
                 if messages:
+                    self._lines.appendleft((number, line))
                     break
-                raise self._error from None
+                raise DataError(f"{self._records.where(number)}: {error}", hint=error.hint) from None
         return messages

@@ -21,6 +21,8 @@ class Records:
         self._called = called
         self._begun: list[bytes] = []  # pieces of the record whose end has not come
         self._size = 0  # their octets
+        self._rest = b""  # what has been read and stands behind a record over the limit
+        self._skips = False  # what comes next belongs to such a record
         self._ended = False
 
     def fileno(self) -> int | None:
@@ -37,10 +39,11 @@ class Records:
         The list is empty only when the input has to be waited for.
 
         Raises:
-            DataError: it cannot be read, or a record exceeds the limit; the message gives its number.
+            DataError: it cannot be read, or a record exceeds the limit; the message gives its number, and the next
+                call goes on behind it.
         """
         while not self._ended:
-            chunk = self._source.read()
+            chunk, self._rest = self._rest or self._source.read(), b""
             if chunk is None:
                 return []
             if not chunk:
@@ -48,7 +51,14 @@ class Records:
                 if self._begun:
                     return self._counted([self._complete(b"")])
                 break
+            if self._skips:
+                _, end, chunk = chunk.partition(self._separator)
+                self._skips = not end
+                if not chunk:
+                    continue
             first, *others = chunk.split(self._separator)
+            if self._size + len(first) > self._limit:
+                raise self._refused(others)
             if not others:
                 self._begin(first)
                 continue
@@ -61,18 +71,20 @@ class Records:
     def _begin(self, piece: bytes) -> None:
         if piece:
             self._begun.append(piece)
-            self._grow(piece)
+            self._size += len(piece)
 
     def _complete(self, piece: bytes) -> bytes:
-        self._grow(piece)
         record = b"".join((*self._begun, piece))
         self._begun, self._size = [], 0
         return record
 
-    def _grow(self, piece: bytes) -> None:
-        self._size += len(piece)
-        if self._size > self._limit:  # only a record of several chunks can get there
-            raise DataError(f"{self.where(self.count + 1)} has more than {self._limit} octets")
+    def _refused(self, others: list[bytes]) -> DataError:
+        """The record that has begun is too long: pass over the rest of it, and over nothing of the ``others``."""
+        self._begun, self._size = [], 0
+        self._skips = not others
+        self._rest = self._separator.join(others)
+        self.count += 1
+        return DataError(f"{self.where(self.count)} has more than {self._limit} octets")
 
     def _counted(self, records: list[bytes]) -> list[bytes]:
         self.count += len(records)

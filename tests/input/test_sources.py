@@ -331,13 +331,35 @@ def test_envelopes_are_messages_with_everything_kept(pipe: Pipe) -> None:
 
 
 def test_a_bad_envelope_is_refused_by_file_and_line(tmp_path: Path) -> None:
-    """What stands before it is handed out first, once; then the error names file, line and key, and stays."""
+    """What stands before it is handed out first; the error names file, line and key; what stands behind it follows."""
     good = line_of(Message(body=b"x"))
     source = from_file(tmp_path, good + b"\n" + good + b'{"v":2,"body":""}\n' + good, EnvelopeSource)
     assert bodies(source.read()) == [b"x", b"x"]
-    for _ in range(2):
-        with pytest.raises(DataError, match=f"{tmp_path / 'input'}, line 4: v must be 1"):
-            source.read()
+    with pytest.raises(DataError, match=f"{tmp_path / 'input'}, line 4: v must be 1"):
+        source.read()
+    assert bodies(source.read()) == [b"x"]
+    assert source.read() is None
+
+
+@pytest.mark.parametrize("behind", [b"", b"b\nc", b"b\nc\n" + b"y" * MAX_BODY + b"z\nd\n"])
+def test_a_line_that_is_too_long_is_passed_over(tmp_path: Path, behind: bytes) -> None:
+    """It is refused once, by its number, and the lines around it are handed out as they are."""
+    source = from_file(tmp_path, b"a\n" + b"x" * (MAX_BODY + 1) + b"\n" + behind, LineSource)
+    got: list[bytes] = []
+    refused: list[str] = []
+    while True:
+        try:
+            batch = source.read()
+        except DataError as error:
+            refused.append(str(error))
+            continue
+        if batch is None:
+            break
+        got += bodies(batch)
+    short = [line for line in (b"a\n" + behind).splitlines() if len(line) <= MAX_BODY]
+    assert got == short
+    assert ["line 2 has" in each for each in refused[:1]] == [True]
+    assert ["line 5 has" in each for each in refused[1:]] == [True] * (len(behind) > MAX_BODY)
 
 
 def test_a_bad_first_envelope_is_refused_at_once(tmp_path: Path) -> None:
