@@ -27,10 +27,11 @@ UNKNOWN = "demo.jobs is not known to the configuration; the CS, which may know m
 
 
 @pytest.fixture
-def site(devbroker: Broker, tmp_path: Path) -> Site:
+def site(devbroker: Broker, tmp_path: Path) -> Iterator[Site]:
     """A machine with an empty cache."""
     devbroker.purge("demo.jobs")
-    return Site(devbroker, tmp_path)
+    yield Site(devbroker, tmp_path)
+    devbroker.purge("demo.jobs", "ComponentMonitoring")
 
 
 @pytest.fixture
