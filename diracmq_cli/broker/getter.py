@@ -38,11 +38,11 @@ class Getter(BaseReceiver):
         """
         return self._queue.type is QueueType.CLASSIC or super()._returns_by_closing
 
-    def receive(self, timeout: float | None) -> Delivery | None:
+    def receive(self, timeout: float | None, fd: int | None = None) -> Delivery | None:
         """See ``core.ports.Receiver``; each call after an empty queue asks anew."""
         if not self._under_way:
             self._dry = False
-        return super().receive(timeout)
+        return super().receive(timeout, fd)
 
     def _more(self, *, patient: bool) -> None:  # noqa: ARG002  (a get is asked for in either case)
         while not self._dry and self._under_way < min(_PIPELINED, self._wanted or 0):

@@ -39,10 +39,10 @@ class Holder(Consumer):
     def _exhausted(self) -> bool:
         return super()._exhausted or (self._dry and not self._arrived)
 
-    def receive(self, timeout: float | None) -> Delivery | None:
+    def receive(self, timeout: float | None, fd: int | None = None) -> Delivery | None:
         """See ``core.ports.Receiver``; each call after an empty queue looks anew."""
         self._dry = False
-        return super().receive(timeout)
+        return super().receive(timeout, fd)
 
     def _more(self, *, patient: bool) -> None:
         if self._ending:

@@ -75,7 +75,7 @@ class BaseReceiver(ABC):
 
     # -- the port --------------------------------------------------------------------------------------------------
 
-    def receive(self, timeout: float | None) -> Delivery | None:
+    def receive(self, timeout: float | None, fd: int | None = None) -> Delivery | None:
         """See ``core.ports.Receiver``."""
         deadline = Deadline(timeout)
         if self._exhausted:
@@ -85,7 +85,7 @@ class BaseReceiver(ABC):
         else:
             patient = timeout != 0
             self._more(patient=patient)
-            self._link.wait(lambda: self._has_news(patient), deadline, heed_wake=True)
+            self._link.wait(lambda: self._has_news(patient), deadline, fd=fd, heed_wake=True)
         self._channel.check()
         return self._hand_out()
 

@@ -47,6 +47,7 @@ def consume(
             "--cmd-timeout", parser=duration, metavar="DURATION", help="End a command that runs longer than this."
         ),
     ] = None,
+    jobs: Annotated[int, typer.Option("--jobs", metavar="K", min=1, help="Run up to K commands at a time.")] = 1,
     on_untrusted: Annotated[
         OnUntrusted | None,
         typer.Option(
@@ -105,6 +106,7 @@ def consume(
                 command=shell if shell is not None else tuple(command or ()) or None,
                 on_fail=on_fail,
                 command_timeout=cmd_timeout,
+                jobs=jobs,
                 trust=trust_of(trust),
                 on_untrusted=on_untrusted,
                 reject_to=reject_to,

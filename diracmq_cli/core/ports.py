@@ -81,9 +81,9 @@ class Dialler(Protocol):
 class Receiver(Protocol):
     """Delivers messages of one queue one by one and settles them."""
 
-    def receive(self, timeout: float | None) -> Delivery | None:
-        """The next delivery; None when ``timeout`` seconds passed, a stop was asked for, or (when getting rather
-        than consuming) the queue is empty. 0 returns what is already here.
+    def receive(self, timeout: float | None, fd: int | None = None) -> Delivery | None:
+        """The next delivery; None when ``timeout`` seconds passed, ``fd`` is readable, a stop was asked for, or (when
+        getting rather than consuming) the queue is empty. 0 returns what is already here.
 
         Raises:
             UnknownDestination: no such queue, or it was deleted under us (basic.cancel).
@@ -232,10 +232,20 @@ class Child(Protocol):
 
 
 class Launcher(Protocol):
-    """Starts a command for one message."""
+    """Starts commands, one for each message."""
 
     def start(self, delivery: Delivery, verdict: Verdict) -> Child:
-        """Start it; a command that cannot be started is a child that has already ended."""
+        """Start one; a command that cannot be started is a child that has already ended.
+
+        Raises:
+            OutputError: the message cannot be handed over.
+        """
+
+    def fileno(self) -> int:
+        """A descriptor that is readable while ``ended`` would name a child."""
+
+    def ended(self) -> Sequence[Child]:
+        """The children that have ended, each named once."""
 
 
 class Clock(Protocol):

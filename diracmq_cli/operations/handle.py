@@ -1,25 +1,24 @@
-"""Handle: run a command for each message and settle it by the way the command ends."""
+"""Handle: run a command for each message, several at a time, and settle it by the way the command ends."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 from diracmq_cli.core.message import Delivery, Handled, Settlement
 from diracmq_cli.core.policy import Refused
-from diracmq_cli.core.ports import Child, Clock, Launcher, Receiver, Stop
+from diracmq_cli.core.ports import Clock, Launcher, Receiver, Stop
 from diracmq_cli.core.refusal import Distrust
-from diracmq_cli.core.verdict import Verdict
-from diracmq_cli.errors import ConfigError, MQError
+from diracmq_cli.errors import BrokerUnreachable, ConfigError, MQError
 from diracmq_cli.operations.deadline import Deadline, soonest
 from diracmq_cli.operations.reading import EMPTY_CHECK, Limits
 from diracmq_cli.operations.refusing import Refusals
-from diracmq_cli.operations.screening import Screen, Screened
+from diracmq_cli.operations.screening import Screen
+from diracmq_cli.operations.workers import Done, Workers
 
-KILL_GRACE = 5.0
-"""Seconds between SIGTERM and SIGKILL for a command that is out of time."""
+T = TypeVar("T")
 
 BRAKE = 0.05
 BRAKE_LIMIT = 5.0
@@ -36,9 +35,10 @@ class OnFail(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandleRequest:
-    """How failures are treated; ``command_timeout`` is in seconds."""
+    """How failures are treated; ``command_timeout`` is in seconds, ``jobs`` how many commands run at a time."""
 
     queue: str
+    jobs: int = 1
     on_fail: OnFail = OnFail.STOP
     command_timeout: float | None = None
 
@@ -84,121 +84,166 @@ def handle(
     clock: Clock,
     stop: Stop,
 ) -> int:
-    """Hand messages to commands one after the other; returns how many left the queue by what their command said.
+    """Hand messages to commands; returns how many left the queue by what their command said.
 
-    A message is acknowledged only after its command has succeeded. On a stop, the command at hand is waited for.
-    What ``screen`` refuses reaches no command.
+    A message is acknowledged only after its command has succeeded. On a stop, and after a failure that ends the run,
+    the commands at hand are waited for. What ``screen`` refuses reaches no command. When the connection is lost their
+    messages go to somebody else, so that the commands are ended rather than left behind.
 
     Raises:
         MQError: a command failed and ``on_fail`` is stop, or it cannot be run; its message is back in the queue.
         ConfigError: a command wants to dead-letter, and there is no place for that.
     """
-    whole, silence = Deadline(clock, limits.timeout), Deadline(clock, limits.idle)
-    settled, requeued = 0, 0
+    workers = Workers(launcher, clock, request.command_timeout)
+    handling = _Handling(receiver, workers, screen, limits, request, refusals, on_handled, clock, stop)
     try:
-        while not stop.requested and (limits.count is None or settled < limits.count):
-            patience = soonest(whole, silence)
-            if limits.until_empty:
-                patience = EMPTY_CHECK if patience is None else min(EMPTY_CHECK, patience)
-            delivery = receiver.receive(patience)
-            if delivery is None:
-                if whole.over or silence.over or (limits.until_empty and receiver.ready_count() == 0):
-                    break
-                continue
-            silence.restart()
-            screened = screen.look(delivery)
-            if not screened.passes:
-                _pass_over(receiver, delivery, screened, refusals)
-                continue
-            handled = _run(launcher.start(delivery, screened.verdict), receiver, request, clock)
-            settlement = _settlement(receiver, delivery, handled, request, refusals)
-            if settlement is Settlement.ACK:
-                screen.taken(delivery, screened.verdict)
-                screen.flush()
-            _settle(receiver, delivery, screened.verdict, handled, settlement, refusals)
-            on_handled(delivery, settlement, handled)
-            if settlement is Settlement.REQUEUE:
-                requeued += 1
-                _brake(receiver, requeued, clock, stop)
-            else:
-                settled, requeued = settled + 1, 0
-            silence.restart()
+        handling.run()
     finally:
+        workers.abandon()
         receiver.put_back()
-    return settled
+    return handling.settled
 
 
-def _pass_over(receiver: Receiver, delivery: Delivery, screened: Screened, refusals: Refusals) -> None:
-    """Deal with a delivery that no command may have."""
-    if screened.refused is None:
-        receiver.want_more()
-        receiver.ack_one(delivery)
-    elif refusals.refuse(delivery, screened.verdict, screened.refused):
-        refusals.flush()
-        receiver.ack_one(delivery)
+class _Handling:
+    """One run of ``handle``."""
 
+    def __init__(
+        self,
+        receiver: Receiver,
+        workers: Workers,
+        screen: Screen,
+        limits: Limits,
+        request: HandleRequest,
+        refusals: Refusals,
+        on_handled: Callable[[Delivery, Settlement, Handled], None],
+        clock: Clock,
+        stop: Stop,
+    ) -> None:
+        self._receiver, self._workers, self._screen, self._refusals = receiver, workers, screen, refusals
+        self._limits, self._request, self._on_handled = limits, request, on_handled
+        self._clock, self._stop = clock, stop
+        self._whole, self._silence = Deadline(clock, limits.timeout), Deadline(clock, limits.idle)
+        self._brake = Deadline(clock, 0.0)
+        self._requeued = 0
+        self._parked: list[Delivery] = []
+        self._dry = False
+        self._failure: MQError | None = None
+        self.settled = 0
 
-def _run(child: Child, receiver: Receiver, request: HandleRequest, clock: Clock) -> Handled:
-    """Wait for the command while heartbeats go on; end it when it is out of time.
+    def run(self) -> None:
+        """Take, start, settle, until there is nothing more to do or something has failed."""
+        while self._workers or self._may_take:
+            delivery = self._wait()
+            if delivery is not None:
+                self._guarded(self._begin, delivery)
+            self._workers.hurry()
+            for done in self._workers.ended():
+                self._guarded(self._finish, done)
+        if self._failure is not None:
+            raise self._failure
 
-    When the connection is lost the message goes to somebody else, so the command is ended rather than left behind.
-    """
-    deadline = Deadline(clock, request.command_timeout)
-    try:
-        while not receiver.turn(deadline.left, child.fileno()):
-            if deadline.over:
-                child.terminate()
-                deadline = Deadline(clock, KILL_GRACE)
-    except MQError:
-        child.terminate()
-        child.terminate()
-        child.result()
-        raise
-    return child.result()
+    @property
+    def _may_take(self) -> bool:
+        """Whether another message is wanted at all."""
+        if self._stop.requested or self._failure is not None or self._dry or self._whole.over:
+            return False
+        return self._limits.count is None or self.settled + len(self._workers) < self._limits.count
 
+    def _wait(self) -> Delivery | None:
+        """Wait for a message, if there is a hand free for it, or for the end of a command."""
+        hands = self._request.jobs - len(self._workers) - len(self._parked)
+        fd = self._workers.fileno()
+        if not self._may_take or hands <= 0:
+            self._receiver.turn(self._workers.left, fd)
+            return None
+        if not self._brake.over:
+            self._receiver.turn(soonest(self._brake, *self._deadlines), fd)
+            return None
+        delivery = self._receiver.receive(soonest(*self._deadlines), fd)
+        if delivery is None and not self._workers and not self._stop.requested:
+            self._dry = self._silence.over or (self._limits.until_empty and self._receiver.ready_count() == 0)
+        return delivery
 
-def _settlement(
-    receiver: Receiver, delivery: Delivery, handled: Handled, request: HandleRequest, refusals: Refusals
-) -> Settlement:
-    """How to settle one delivery; or put it back and say why no more can be handled."""
-    settlement = handled.settlement
-    if settlement is None and request.on_fail is not OnFail.STOP:
-        settlement = Settlement.REQUEUE if request.on_fail is OnFail.REQUEUE else Settlement.REJECT
-    if settlement is None or handled.stop:
-        receiver.requeue(delivery)
-        raise MQError(f"the command failed ({handled.detail}) and the message is back in {request.queue}")
-    if settlement is Settlement.REJECT and not refusals.can_give_up:
-        receiver.requeue(delivery)
-        raise ConfigError(
-            f"the command wants to dead-letter ({handled.detail}), and {request.queue} has no dead-letter queue: "
-            "the message would be destroyed, so it is back in the queue",
-            hint="give the queue a DeadLetterQueue in the CS, or name a directory with --reject-to",
-        )
-    return settlement
+    @property
+    def _deadlines(self) -> list[Deadline]:
+        """What ends a wait for a message. While commands run, silence means nothing, nor that the queue is empty."""
+        if self._workers:
+            return [self._whole, Deadline(self._clock, self._workers.left)]
+        return [self._whole, self._silence, Deadline(self._clock, EMPTY_CHECK if self._limits.until_empty else None)]
 
+    def _guarded(self, step: Callable[[T], None], subject: T) -> None:
+        """Do something, and remember the first failure until the commands at hand have ended."""
+        try:
+            step(subject)
+        except BrokerUnreachable:
+            raise
+        except MQError as error:
+            self._failure = self._failure or error
 
-def _settle(
-    receiver: Receiver,
-    delivery: Delivery,
-    verdict: Verdict,
-    handled: Handled,
-    settlement: Settlement,
-    refusals: Refusals,
-) -> None:
-    match settlement:
-        case Settlement.ACK:
-            receiver.ack_one(delivery)
-        case Settlement.REQUEUE:
-            receiver.requeue(delivery)
-        case Settlement.REJECT:
-            if refusals.give_up(delivery, verdict, Refused(Distrust.COMMAND.value, handled.detail)):
-                refusals.flush()
-                receiver.ack_one(delivery)
-        case _:
-            assert_never(settlement)
+    def _begin(self, delivery: Delivery) -> None:
+        """Start the command of one message, unless none may have it."""
+        self._silence.restart()
+        screened = self._screen.look(delivery)
+        if screened.in_hand:
+            self._parked.append(delivery)
+        elif screened.passes:
+            self._workers.start(delivery, screened.verdict)
+            self._screen.begin(delivery, screened.verdict)
+        elif screened.refused is None:
+            self._receiver.want_more()
+            self._receiver.ack_one(delivery)
+        elif self._refusals.refuse(delivery, screened.verdict, screened.refused):
+            self._refusals.flush()
+            self._receiver.ack_one(delivery)
 
+    def _finish(self, done: Done) -> None:
+        """Settle one message, and look again at those that wait for its end."""
+        self._silence.restart()
+        self._screen.end(done.delivery, done.verdict)
+        settlement = self._settlement(done)
+        self._settle(done, settlement)
+        self._on_handled(done.delivery, settlement, done.handled)
+        if settlement is Settlement.REQUEUE:
+            self._requeued += 1
+            self._brake = Deadline(self._clock, min(BRAKE * 2**self._requeued, BRAKE_LIMIT))
+        else:
+            self.settled += 1
+            self._requeued = 0
+        if not self._stop.requested and self._failure is None:
+            parked, self._parked = self._parked, []
+            for delivery in parked:
+                self._begin(delivery)
 
-def _brake(receiver: Receiver, requeued: int, clock: Clock, stop: Stop) -> None:
-    pause = Deadline(clock, min(BRAKE * 2**requeued, BRAKE_LIMIT))
-    while not pause.over and not stop.requested:
-        receiver.turn(pause.left)
+    def _settlement(self, done: Done) -> Settlement:
+        """How to settle a message; or put it back and say why no more can be handled."""
+        handled, request = done.handled, self._request
+        settlement = handled.settlement
+        if settlement is None and request.on_fail is not OnFail.STOP:
+            settlement = Settlement.REQUEUE if request.on_fail is OnFail.REQUEUE else Settlement.REJECT
+        if settlement is None or handled.stop:
+            self._receiver.requeue(done.delivery)
+            raise MQError(f"the command failed ({handled.detail}) and the message is back in {request.queue}")
+        if settlement is Settlement.REJECT and not self._refusals.can_give_up:
+            self._receiver.requeue(done.delivery)
+            raise ConfigError(
+                f"the command wants to dead-letter ({handled.detail}), and {request.queue} has no dead-letter queue: "
+                "the message would be destroyed, so it is back in the queue",
+                hint="give the queue a DeadLetterQueue in the CS, or name a directory with --reject-to",
+            )
+        return settlement
+
+    def _settle(self, done: Done, settlement: Settlement) -> None:
+        match settlement:
+            case Settlement.ACK:
+                self._screen.taken(done.delivery, done.verdict)
+                self._screen.flush()
+                self._receiver.ack_one(done.delivery)
+            case Settlement.REQUEUE:
+                self._receiver.requeue(done.delivery)
+            case Settlement.REJECT:
+                why = Refused(Distrust.COMMAND.value, done.handled.detail)
+                if self._refusals.give_up(done.delivery, done.verdict, why):
+                    self._refusals.flush()
+                    self._receiver.ack_one(done.delivery)
+            case _:
+                assert_never(settlement)

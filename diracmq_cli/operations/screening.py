@@ -18,16 +18,20 @@ OnRefused = Callable[[Delivery, Refused], None]
 
 @dataclass(frozen=True, slots=True)
 class Screened:
-    """What is to be made of a delivery: handed on with ``verdict``, unless it was ``refused`` or is ``repeated``."""
+    """What is to be made of a delivery: handed on with ``verdict``, unless it was ``refused`` or is ``repeated``.
+
+    ``in_hand`` when another copy of it is being handled: whether this is a repeat, its end will tell.
+    """
 
     verdict: Verdict
     refused: Refused | None = None
     repeated: bool = False
+    in_hand: bool = False
 
     @property
     def passes(self) -> bool:
         """Whether it may be handed on."""
-        return self.refused is None and not self.repeated
+        return self.refused is None and not self.repeated and not self.in_hand
 
 
 class Screen:
@@ -51,6 +55,7 @@ class Screen:
         self._seen = seen
         self._on_refused = on_refused
         self._taken: set[tuple[str, str]] = set()
+        self._in_hand: set[tuple[str, str]] = set()
         self.refused: Counter[str] = Counter()
         self.repeated = 0
 
@@ -70,7 +75,19 @@ class Screen:
         if self._seen is not None and key is not None and (key in self._taken or self._seen.knows(*key)):
             self.repeated += 1
             return Screened(verdict, repeated=True)
-        return Screened(verdict)
+        return Screened(verdict, in_hand=key in self._in_hand)
+
+    def begin(self, delivery: Delivery, verdict: Verdict) -> None:
+        """A delivery that passed is being handled, until ``end``."""
+        key = _key(delivery, verdict)
+        if self._seen is not None and key is not None:
+            self._in_hand.add(key)
+
+    def end(self, delivery: Delivery, verdict: Verdict) -> None:
+        """It is not any more; ``taken`` says whether that succeeded."""
+        key = _key(delivery, verdict)
+        if key is not None:
+            self._in_hand.discard(key)
 
     def taken(self, delivery: Delivery, verdict: Verdict) -> None:
         """A delivery that passed was handed on; ``flush`` will remember it."""

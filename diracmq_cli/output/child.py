@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import signal
 from collections.abc import Sequence
 from contextlib import suppress
@@ -28,7 +29,7 @@ _RESTORED = (signal.SIGPIPE, signal.SIGXFSZ)
 
 
 class Launcher:
-    """Starts one command per message (port ``Launcher``).
+    """Starts one command for each message (port ``Launcher``), any number at a time.
 
     Args:
         command: program and arguments (the program is looked up in PATH), or one string for ``/bin/sh -c``.
@@ -37,6 +38,8 @@ class Launcher:
     def __init__(self, command: Sequence[str] | str) -> None:
         self._command = ["/bin/sh", "-c", command] if isinstance(command, str) else list(command)
         self._environment = without_message(os.environb)
+        self._running: dict[int, Command | Unstarted] = {}
+        self._ends = select.epoll()
 
     def start(self, delivery: Delivery, verdict: Verdict) -> Command | Unstarted:
         """Start the command for one message.
@@ -57,13 +60,29 @@ class Launcher:
                     setsigdef=_RESTORED,
                 )
             except OSError as error:
-                return self._unstarted(error)
+                return self._watched(self._unstarted(error))
         try:
-            return Command(pid)
+            return self._watched(Command(pid))
         except OSError as error:
             os.killpg(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
             raise OutputError(f"cannot watch {self._command[0]}: {(error.strerror or str(error)).lower()}") from error
+
+    def fileno(self) -> int:
+        """A descriptor that is readable while ``ended`` would name a command."""
+        return self._ends.fileno()
+
+    def ended(self) -> list[Command | Unstarted]:
+        """The commands that have ended, each named once."""
+        ended = [fd for fd, _ in self._ends.poll(0)]
+        for fd in ended:
+            self._ends.unregister(fd)
+        return [self._running.pop(fd) for fd in ended]
+
+    def _watched(self, child: Command | Unstarted) -> Command | Unstarted:
+        self._ends.register(child.fileno(), select.EPOLLIN)
+        self._running[child.fileno()] = child
+        return child
 
     def _unstarted(self, error: OSError) -> Unstarted:
         if error.errno in (errno.ENOENT, errno.ENOTDIR):

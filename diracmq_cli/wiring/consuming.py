@@ -52,6 +52,7 @@ class ConsumeOptions:
     command: tuple[str, ...] | str | None = None
     on_fail: OnFail = OnFail.STOP
     command_timeout: float | None = None
+    jobs: int = 1
     trust: TrustOptions = field(default_factory=TrustOptions)
     on_untrusted: OnUntrusted | None = None
     reject_to: str | None = None
@@ -65,6 +66,8 @@ class ConsumeOptions:
         """
         if self.command is not None and (self.save is not None or self.template is not None):
             raise UsageError("a command takes the messages: no --save or --format beside it")
+        if self.command is None and self.jobs > 1:
+            raise UsageError("--jobs is how many commands run at a time, and there is no command")
         if self.save is not None and self.template is not None:
             raise UsageError("--save and --format exclude each other")
         if self.on_untrusted is OnUntrusted.KEEP and self.limits.endless:
@@ -132,13 +135,16 @@ def run_consume(setup: Setup, options: ConsumeOptions, console: Console) -> None
         take = _taker(queue, options, console, screen)
         limits = options.limits
         session = setup.open(
-            target.service, timeout=_at_most(limits.timeout, CONNECT_TIMEOUT), wake_fd=console.stop.wake_fd
+            target.service,
+            timeout=_at_most(limits.timeout, CONNECT_TIMEOUT),
+            whole=limits.timeout,
+            wake_fd=console.stop.wake_fd,
         )
         refusals: Refusals | None = None
         try:
-            # One command runs at a time: what waited behind it would use up the broker's patience, and be nobody
+            # As many as commands run: what waited behind them would use up the broker's patience, and be nobody
             # else's.
-            prefetch = PREFETCH if options.command is None else 1
+            prefetch = PREFETCH if options.command is None else options.jobs
             receiver = session.consumer(queue, limit=limits.count, prefetch=prefetch)
             refusals = Refusals(
                 receiver,
@@ -178,7 +184,12 @@ def _handler(queue: QueueSpec, options: ConsumeOptions, console: Console, screen
     from diracmq_cli.output.child import Launcher
 
     launcher = Launcher(options.command or ())
-    request = HandleRequest(queue=str(queue.address), on_fail=options.on_fail, command_timeout=options.command_timeout)
+    request = HandleRequest(
+        queue=str(queue.address),
+        jobs=options.jobs,
+        on_fail=options.on_fail,
+        command_timeout=options.command_timeout,
+    )
     summary = HandleSummary()
 
     def tell(delivery: Delivery, settlement: Settlement, handled: Handled) -> None:

@@ -261,14 +261,33 @@ def test_the_limit_of_descriptors():
     """Without a descriptor to hand the message over there is no child, and an error that says so."""
     from diracmq_cli.errors import OutputError
 
+    launcher = Launcher(["true"])
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     used = max(int(path.name) for path in Path("/proc/self/fd").iterdir())
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(used, 10), hard))
     try:
         with pytest.raises(OutputError, match=r"^cannot hand the message over: "):
-            run(["true"])
+            launcher.start(a_delivery(), BROKER)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_which_have_ended():
+    """Of several commands, those that have ended are named once each; one that cannot be started has ended."""
+    launcher = Launcher('test "$DIRAC_MQ_ID" = slow && sleep 100')
+    slow, quick = (launcher.start(a_delivery(message_id=name), BROKER) for name in ("slow", "quick"))
+    assert select.select([launcher.fileno()], [], [], 20)[0]
+    assert launcher.ended() == [quick]
+    assert launcher.ended() == []
+    assert not select.select([launcher.fileno()], [], [], 0)[0]
+    slow.terminate()
+    assert select.select([launcher.fileno()], [], [], 20)[0]
+    assert launcher.ended() == [slow]
+    assert [quick.result().detail, slow.result().detail] == ["exit 1", "killed by SIGTERM after it was told to end"]
+    missing = Launcher(["/no/such/program"])
+    assert missing.ended() == []
+    child = missing.start(a_delivery(), BROKER)
+    assert missing.ended() == [child]
 
 
 def test_files_are_private():
