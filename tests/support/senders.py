@@ -41,15 +41,29 @@ class Sender:
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
         self._feeder: threading.Thread | None = None
+        self._may_end = threading.Event()
+        self._may_end.set()
 
     @property
     def stderr(self) -> str:
         return self._err.read_text(errors="backslashreplace")
 
     def feed(self, lines: Iterable[str], *, every: float = 0, at_once: int = 100) -> None:
-        """Feed lines in the background, ``at_once`` of them and then a pause; the input ends after the last one."""
+        """Feed lines in the background, ``at_once`` of them and then a pause; the input ends after the last one.
+
+        Within ``held_open`` the last ones are kept back until that is left.
+        """
         self._feeder = threading.Thread(target=self._feed, args=(list(lines), every, at_once))
         self._feeder.start()
+
+    @contextmanager
+    def held_open(self) -> Iterator[None]:
+        """Something happens while the input has not ended."""
+        self._may_end.clear()
+        try:
+            yield
+        finally:
+            self._may_end.set()
 
     def fed_within(self, seconds: float) -> bool:
         """Whether the input has been taken to its end by then."""
@@ -103,6 +117,8 @@ class Sender:
         try:
             for first in range(0, len(lines), at_once):
                 piece = lines[first : first + at_once]
+                if first + at_once >= len(lines):
+                    self._may_end.wait()
                 rest = memoryview("".join(f"{line}\n" for line in piece).encode())
                 while rest:
                     rest = rest[os.write(fd, rest) :]
