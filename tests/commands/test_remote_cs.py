@@ -96,7 +96,7 @@ def test_a_local_name_asks_nobody(devbroker: Broker, site: Site, server: TlsServ
         ("send", "demo.jobs", "-m", "x"),
         ("peek", "dev::Queues::demo.jobs", "-q"),
         ("consume", "demo.jobs", "-n", "1"),
-        ("tail", "demo.jobs", "-t", "100ms"),
+        ("tail", "demo.jobs", "-t", "2s"),
         ("list", "demo.jobs", "Framework/ComponentMonitoring"),
         ("list", "--as-cfg", "demo.jobs"),
         ("list", "--explain", "demo.jobs"),
@@ -128,7 +128,7 @@ def test_a_stale_copy_serves_and_is_renewed_behind(site: Site, server: TlsServer
     assert site.run("dirac-mq-send", "demo.jobs", "-m", "1").status == 0
     grow_old(site)
     cs.version, cs.text = "2027", cs.text.replace("jobs for demonstration", "renewed")
-    assert site.run("dirac-mq-consume", "demo.jobs", "-n", "2", "-t", "300ms").status == 4
+    assert site.run("dirac-mq-peek", "demo.jobs", "-n", "2").status == 4
     assert server.connections == 2
     assert "renewed" in site.copy.read_text()
 
