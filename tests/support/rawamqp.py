@@ -36,6 +36,12 @@ def connect(port: int, context: ssl.SSLContext) -> tuple[ssl.SSLSocket, bytes]:
     return tls, tls.recv(4096)
 
 
+def open_channel(connection: ssl.SSLSocket) -> None:
+    """Open channel 1 (AMQP channel.open)."""
+    connection.sendall(struct.pack(">BHI", 1, 1, 5) + struct.pack(">HH", 20, 10) + b"\x00\xce")
+    assert connection.recv(4096)[7:11] == struct.pack(">HH", 20, 11)
+
+
 def connect_many(port: int, contexts: Sequence[ssl.SSLContext]) -> list[ssl.SSLSocket]:
     """A connection by each context, some at a time."""
     with ThreadPoolExecutor(8) as pool:
