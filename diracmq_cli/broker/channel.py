@@ -11,8 +11,7 @@ from pika.amqp_object import Method
 from diracmq_cli.broker.errors import refusal
 from diracmq_cli.broker.frames import decode_content_header, decode_method, encode_method
 from diracmq_cli.broker.link import Link
-from diracmq_cli.broker.waiting import Deadline
-from diracmq_cli.errors import BrokerLost, ProtocolError
+from diracmq_cli.errors import ProtocolError
 
 M = TypeVar("M", bound=Method)
 _WITH_CONTENT = (spec.Basic.Deliver, spec.Basic.GetOk, spec.Basic.Return)
@@ -52,7 +51,6 @@ class Channel:
         on_content: takes each delivery, get-ok and return.
         on_method: takes each method that is neither content nor the answer to a question (ack, nack, cancel,
             get-empty).
-        timeout: seconds that an answer may take.
     """
 
     def __init__(
@@ -62,14 +60,12 @@ class Channel:
         *,
         on_content: Callable[[Content], None],
         on_method: Callable[[Method], None],
-        timeout: float,
     ) -> None:
         self.link = link
         self.what = what
         self.closed: Closed | None = None
         self._on_content = on_content
         self._on_method = on_method
-        self._timeout = timeout
         self._questions: list[tuple[type[Method], Answer]] = []
         self._method: Method | None = None
         self._properties = b""
@@ -116,11 +112,12 @@ class Channel:
         if pending.method is not None:
             return pending.method
         self.check()
-        raise BrokerLost(f"{self.link.party.peer} did not answer {pending.question} within {self._timeout:g} s")
+        _, first = self._questions[0]  # which may have been asked before ``pending``
+        raise self.link.fell_silent(first.question)
 
     def wait(self, done: Callable[[], bool]) -> None:
         """Turn the connection until ``done()``, the channel has ended, or the time for an answer has passed."""
-        self.link.wait(lambda: done() or self.closed is not None, Deadline(self._timeout))
+        self.link.wait(lambda: done() or self.closed is not None, self.link.patience.deadline())
 
     def check(self) -> None:
         """Raise what ended the connection or this channel, if anything has.

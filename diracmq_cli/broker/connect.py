@@ -15,7 +15,7 @@ from diracmq_cli.broker.link import Link
 from diracmq_cli.broker.resolve import Endpoint, resolve
 from diracmq_cli.broker.session import BrokerSession
 from diracmq_cli.broker.transport import dial
-from diracmq_cli.broker.waiting import Deadline, Interrupted
+from diracmq_cli.broker.waiting import Deadline, Interrupted, Patience
 from diracmq_cli.core.model import BrokerService, Secret
 from diracmq_cli.core.ports import Session
 from diracmq_cli.errors import BrokerUnreachable, ConfigError, CredentialError, HostUnknown, MQError, PermissionDenied
@@ -25,7 +25,10 @@ _FAIR_SHARE = 3.0
 """Seconds that an address gets at least while others wait: less would give up on a slow but good one."""
 
 _ANSWER = 3.0
-"""Seconds that an answer of a connected broker may take at least."""
+"""Seconds that an answer of a connected broker may take at least, where the session has no end of its own."""
+
+_GRACE = 1.0
+"""Seconds for each answer when the time for the whole session is up: to give back what is held, and to say goodbye."""
 
 _FINAL = (CredentialError, PermissionDenied, ConfigError)
 """A broker that judged us: its fellows of the same service would say the same."""
@@ -40,6 +43,7 @@ def connect(
     login: str,
     password: Secret | None,
     timeout: float,
+    whole: float | None = None,
     wake_fd: int | None = None,
     heartbeat: int = 60,
     client_name: str,
@@ -51,8 +55,10 @@ def connect(
         context: TLS settings with our certificate, if any; None for plaintext, which only loopback may see.
         login: the end entity's DN (SASL EXTERNAL; the handshake proves it), or a server's login with a password.
         password: for SASL PLAIN; None for EXTERNAL.
-        timeout: seconds for everything: names, addresses, TLS, login. Later, each answer may take as long (at least
-            a few seconds: giving back what is held must not fail because the time for taking was short).
+        timeout: seconds for everything: names, addresses, TLS, login.
+        whole: seconds for all that the session is for; a broker that has not answered by then is given up a second
+            later. None when the session has no end of its own: then each answer may take ``timeout`` (at least a few
+            seconds: giving back what is held must not fail because the time for taking was short).
         wake_fd: read end of a pipe that signals write to (``signal.set_wakeup_fd``).
         heartbeat: seconds; a broker that is silent for longer counts as lost.
         client_name: what the broker's operator sees as the connection's name.
@@ -69,6 +75,7 @@ def connect(
     if context is not None and not (context.check_hostname and context.verify_mode is ssl.CERT_REQUIRED):
         raise ValueError("the TLS context must verify the broker's certificate and host name")
     deadline = Deadline(timeout)
+    patience = Patience(max(timeout, _ANSWER)) if whole is None else Patience(_GRACE, Deadline(whole))
     resolution = resolve(service.hosts, shuffle=service.shuffle_hosts, deadline=deadline, wake_fd=wake_fd)
     if not resolution.endpoints:
         raise HostUnknown(
@@ -92,7 +99,8 @@ def connect(
         except MQError as error:
             failures.append((str(endpoint), error))
         else:
-            return BrokerSession(link, endpoint, max(timeout, _ANSWER))
+            link.patience = patience
+            return BrokerSession(link, endpoint)
     raise _summary(service, failures, resolution.failures)
 
 

@@ -31,7 +31,6 @@ class Consumer(BaseReceiver):
         self,
         link: Link,
         queue: QueueSpec,
-        timeout: float,
         server_version: tuple[int, ...],
         limit: int | None,
         prefetch: int,
@@ -43,7 +42,7 @@ class Consumer(BaseReceiver):
         self._window = 0
         self._budget: int | None = None
         self._held = 0
-        super().__init__(link, queue, timeout, server_version, limit)
+        super().__init__(link, queue, server_version, limit)
 
     def _more(self, *, patient: bool) -> None:
         self._advance_stop()

@@ -18,12 +18,10 @@ _PIPELINED = 50
 class Getter(BaseReceiver):
     """Gets at most ``limit`` messages; ``receive`` answers None when the queue is empty."""
 
-    def __init__(
-        self, link: Link, queue: QueueSpec, timeout: float, server_version: tuple[int, ...], limit: int
-    ) -> None:
+    def __init__(self, link: Link, queue: QueueSpec, server_version: tuple[int, ...], limit: int) -> None:
         self._under_way = 0
         self._dry = False
-        super().__init__(link, queue, timeout, server_version, limit)
+        super().__init__(link, queue, server_version, limit)
 
     @property
     def _exhausted(self) -> bool:
@@ -52,6 +50,8 @@ class Getter(BaseReceiver):
     def _halt(self) -> None:
         self._channel.wait(lambda: not self._under_way)
         self._channel.check()
+        if self._under_way:
+            raise self._link.fell_silent("basic.get")
 
     def _on_content(self, content: Content) -> None:
         self._under_way -= 1

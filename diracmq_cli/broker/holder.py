@@ -24,13 +24,11 @@ class Holder(Consumer):
     was on its way has come when it has stopped.
     """
 
-    def __init__(
-        self, link: Link, queue: QueueSpec, timeout: float, server_version: tuple[int, ...], limit: int
-    ) -> None:
+    def __init__(self, link: Link, queue: QueueSpec, server_version: tuple[int, ...], limit: int) -> None:
         self._count: Answer | None = None
         self._ending = False
         self._dry = False
-        super().__init__(link, queue, timeout, server_version, limit, prefetch=limit)
+        super().__init__(link, queue, server_version, limit, prefetch=limit)
 
     def _window_for(self, wanted: int | None) -> int:
         return wanted or self._prefetch

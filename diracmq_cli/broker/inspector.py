@@ -32,10 +32,12 @@ class QueueInspector:
 
     def status(self, names: Sequence[str], timeout: float) -> Sequence[QueueStatus]:
         """See ``core.ports.Inspector``."""
-        deadline = Deadline(timeout)
+        deadline = Deadline(min(timeout, self._link.patience.deadline().remaining))
         figures: list[Figures] = []
         while len(figures) < len(names) and deadline.remaining:
             figures += self._ask(names[len(figures) :], deadline)
+        if names and not figures:
+            raise self._link.fell_silent("queue.declare")
         return figures + [Figures(problem="no answer in time")] * (len(names) - len(figures))
 
     def close(self) -> None:
@@ -44,15 +46,13 @@ class QueueInspector:
 
     def _ask(self, names: Sequence[str], deadline: Deadline) -> list[Figures]:
         """Figures of the first of ``names``: up to the first that the broker refuses, or those answered in time."""
-        channel = Channel(
-            self._link, "queues", on_content=lambda _: None, on_method=lambda _: None, timeout=deadline.remaining
-        )
+        channel = Channel(self._link, "queues", on_content=lambda _: None, on_method=lambda _: None)
         answers = [
             channel.ask(spec.Queue.Declare(queue=name, passive=True, arguments={}), spec.Queue.DeclareOk)
             for name in names
         ]
         last = answers[-1]
-        channel.wait(lambda: last.method is not None)
+        self._link.wait(lambda: last.method is not None or channel.closed is not None, deadline)
         self._link.check()
         figures = [_figures(answer) for answer in answers if answer.method is not None]
         if channel.closed is not None:

@@ -19,7 +19,7 @@ from diracmq_cli.broker.errors import Ending, Party, lost
 from diracmq_cli.broker.frames import FrameReader, decode_method
 from diracmq_cli.broker.timers import Timer, Timers
 from diracmq_cli.broker.transport import Transport
-from diracmq_cli.broker.waiting import Deadline, drain, milliseconds
+from diracmq_cli.broker.waiting import Deadline, Patience, drain, milliseconds
 from diracmq_cli.errors import BrokerLost, MQError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _BREATH = 0.5
 
 
 class Link(pika.connection.Connection):  # type: ignore[misc]  # pika ships no types
-    """A connection over ``transport``; ``open`` does the AMQP handshake."""
+    """A connection over ``transport``; ``open`` does the AMQP handshake. ``patience`` is for answers after that."""
 
     def __init__(
         self, transport: Transport, parameters: pika.connection.Parameters, party: Party, wake_fd: int | None
@@ -41,6 +41,8 @@ class Link(pika.connection.Connection):  # type: ignore[misc]  # pika ships no t
         self.ending: Ending | None = None
         self.blocked: str | None = None
         self.woken = False
+        self.patience = Patience(_FAREWELL)
+        self._silent = False
         self._wake_fd = wake_fd
         self._timers = Timers()
         self._frames = FrameReader()
@@ -159,9 +161,15 @@ class Link(pika.connection.Connection):  # type: ignore[misc]  # pika ships no t
         if self.ending is not None:
             raise lost(self.ending, self.party) from self.ending.cause
 
+    def fell_silent(self, question: str) -> BrokerLost:
+        """The error for a broker that was given its time and has not answered ``question``; nothing more is expected of
+        it, a farewell neither."""
+        self._silent = True
+        return BrokerLost(f"{self.party.peer} did not answer {question} in time")
+
     def shut(self) -> None:
         """Say goodbye, wait a second at most for the answer, and close. Never raises."""
-        if self.ending is None and self.is_open:
+        if self.ending is None and self.is_open and not self._silent:
             self.close()
             self.wait(lambda: False, Deadline(_FAREWELL))
         if self.ending is None:

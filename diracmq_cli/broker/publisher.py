@@ -39,7 +39,7 @@ class ConfirmingPublisher:
     One message larger than the window is let through when nothing else is in flight, else it could never be sent.
     """
 
-    def __init__(self, link: Link, timeout: float, max_messages: int, max_octets: int) -> None:
+    def __init__(self, link: Link, max_messages: int, max_octets: int) -> None:
         self._link = link
         self._max_messages = max_messages
         self._max_octets = max_octets
@@ -53,7 +53,6 @@ class ConfirmingPublisher:
             f"publishing to {link.party.service}",
             on_content=self._on_return,
             on_method=self._on_confirm,
-            timeout=timeout,
         )
         self._channel.call(spec.Confirm.Select(), spec.Confirm.SelectOk)
 

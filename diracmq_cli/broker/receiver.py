@@ -33,13 +33,11 @@ class BaseReceiver(ABC):
         self,
         link: Link,
         queue: QueueSpec,
-        timeout: float,
         server_version: tuple[int, ...],
         limit: int | None = None,
     ) -> None:
         self._link = link
         self._queue = queue
-        self._timeout = timeout
         self._server_version = server_version
         self._limit = limit
         self._taken = 0
@@ -194,9 +192,7 @@ class BaseReceiver(ABC):
 
     def _open_channel(self) -> Channel:
         self._tag_offset = self._tag
-        return Channel(
-            self._link, self._what, on_content=self._on_content, on_method=self._on_method, timeout=self._timeout
-        )
+        return Channel(self._link, self._what, on_content=self._on_content, on_method=self._on_method)
 
     def _count_ready(self) -> int:
         declare = spec.Queue.Declare(queue=self._queue.name, passive=True, arguments={})

@@ -19,11 +19,10 @@ from diracmq_cli.core.ports import Inspector, Publisher, Receiver
 
 
 class BrokerSession:
-    """A session on ``link``; each wait for an answer of the broker takes at most ``timeout`` seconds."""
+    """A session on ``link``."""
 
-    def __init__(self, link: Link, endpoint: Endpoint, timeout: float) -> None:
+    def __init__(self, link: Link, endpoint: Endpoint) -> None:
         self._link = link
-        self._timeout = timeout
         self.login = link.party.login
         self.local_address = link.transport.local_ip
         self.peer = str(endpoint)
@@ -31,17 +30,17 @@ class BrokerSession:
 
     def publisher(self, *, max_messages: int = 1000, max_octets: int = 8 * 1024 * 1024) -> Publisher:
         """See ``core.ports.Session.publisher``."""
-        return ConfirmingPublisher(self._link, self._timeout, max_messages, max_octets)
+        return ConfirmingPublisher(self._link, max_messages, max_octets)
 
     def consumer(self, queue: QueueSpec, *, limit: int | None, prefetch: int = 200) -> Receiver:
         """See ``core.ports.Session.consumer``."""
-        return Consumer(self._link, queue, self._timeout, self.server_version, limit, prefetch)
+        return Consumer(self._link, queue, self.server_version, limit, prefetch)
 
     def getter(self, queue: QueueSpec, *, limit: int) -> Receiver:
         """See ``core.ports.Session.getter``."""
         if queue.type is QueueType.QUORUM and self.server_version < NACK_KEEPS_ORDER:
-            return Holder(self._link, queue, self._timeout, self.server_version, limit)
-        return Getter(self._link, queue, self._timeout, self.server_version, limit)
+            return Holder(self._link, queue, self.server_version, limit)
+        return Getter(self._link, queue, self.server_version, limit)
 
     def stream_reader(self, queue: QueueSpec, *, offset: str | int, prefetch: int = 200) -> Receiver:
         """See ``core.ports.Session.stream_reader``.
@@ -49,11 +48,11 @@ class BrokerSession:
         Raises:
             UsageError: ``offset`` is none of the things it may be.
         """
-        return StreamReader(self._link, queue, self._timeout, self.server_version, offset, prefetch)
+        return StreamReader(self._link, queue, self.server_version, offset, prefetch)
 
     def tail(self, queue: QueueSpec, *, patterns: Sequence[str], bound: int = 10_000) -> Receiver:
         """See ``core.ports.Session.tail``."""
-        return Tail(self._link, queue, self._timeout, self.server_version, patterns, bound)
+        return Tail(self._link, queue, self.server_version, patterns, bound)
 
     def inspector(self) -> Inspector:
         """See ``core.ports.Session.inspector``."""

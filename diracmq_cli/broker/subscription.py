@@ -54,13 +54,12 @@ class StreamReader(_Subscription):
         self,
         link: Link,
         queue: QueueSpec,
-        timeout: float,
         server_version: tuple[int, ...],
         offset: str | int,
         prefetch: int,
     ) -> None:
         start = _stream_offset(offset)
-        super().__init__(link, queue, timeout, server_version)
+        super().__init__(link, queue, server_version)
         self._subscribe(queue.name, prefetch, {"x-stream-offset": start})
 
 
@@ -71,14 +70,13 @@ class Tail(_Subscription):
         self,
         link: Link,
         queue: QueueSpec,
-        timeout: float,
         server_version: tuple[int, ...],
         patterns: Sequence[str],
         bound: int,
     ) -> None:
         if queue.tap is None:
             raise UsageError(f"{queue.address} is a stream, which has no tap: read it from an offset")
-        super().__init__(link, queue, timeout, server_version)
+        super().__init__(link, queue, server_version)
         declare = spec.Queue.Declare(
             exclusive=True, auto_delete=True, arguments={"x-max-length": bound, "x-overflow": "drop-head"}
         )

@@ -28,6 +28,24 @@ class Deadline:
         return max(0.0, self._at - time.monotonic())
 
 
+class Patience:
+    """How long a connected broker may take to answer: ``seconds``, or until ``ends`` if that is later.
+
+    Args:
+        seconds: for each answer.
+        ends: when the caller's own time is up; before that there is no reason to give up.
+    """
+
+    __slots__ = ("_ends", "_seconds")
+
+    def __init__(self, seconds: float, ends: Deadline | None = None) -> None:
+        self._seconds, self._ends = seconds, ends
+
+    def deadline(self) -> Deadline:
+        """By when an answer must be here that is waited for from now on."""
+        return Deadline(self._seconds if self._ends is None else max(self._seconds, self._ends.remaining))
+
+
 def milliseconds(seconds: float) -> int | None:
     """A time as ``poll`` takes it: rounded up, so that a deadline has passed when it returns; None for ever."""
     return None if seconds == math.inf else math.ceil(seconds * 1000)

@@ -58,4 +58,4 @@ def run_list(setup: Setup, options: ListOptions, console: Console) -> None:
 
 
 def _open_inspector(setup: Setup, service: BrokerService, timeout: float, console: Console) -> Inspector:
-    return setup.open(service, timeout=timeout, wake_fd=console.stop.wake_fd).inspector()
+    return setup.open(service, timeout=timeout, whole=timeout, wake_fd=console.stop.wake_fd).inspector()

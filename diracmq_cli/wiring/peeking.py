@@ -47,7 +47,7 @@ def run_peek(setup: Setup, options: PeekOptions, console: Console) -> None:
     count = options.limits.count or DEFAULT_COUNT
     timeout = DEFAULT_TIMEOUT if options.limits.timeout is None else options.limits.timeout
     started = time.monotonic()
-    session = setup.open(target.service, timeout=timeout, wake_fd=console.stop.wake_fd)
+    session = setup.open(target.service, timeout=timeout, whole=timeout, wake_fd=console.stop.wake_fd)
     try:
         if queue.type is QueueType.STREAM:
             receiver = session.stream_reader(queue, offset="first", prefetch=min(count, 200))

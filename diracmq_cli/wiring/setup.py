@@ -164,8 +164,11 @@ class Setup:
         """What signs messages in the name of the user's credential (``Credentials.signer``)."""
         return self._credentials.signer(many=many)
 
-    def open(self, service: BrokerService, *, timeout: float, wake_fd: int | None = None) -> Session:
-        """Log in to ``service`` within ``timeout`` seconds.
+    def open(
+        self, service: BrokerService, *, timeout: float, whole: float | None = None, wake_fd: int | None = None
+    ) -> Session:
+        """Log in to ``service`` within ``timeout`` seconds; ``whole`` are those for all that the session is for, if it
+        has an end.
 
         Raises:
             ConfigError: AMQP is not spoken to that service.
@@ -188,6 +191,7 @@ class Setup:
                 login=self.identity.dn if user is None else user,
                 password=None if user is None else service.password,
                 timeout=timeout,
+                whole=whole,
                 wake_fd=wake_fd,
                 client_name=CLIENT_NAME,
             )

@@ -76,7 +76,7 @@ def run_tail(setup: Setup, options: TailOptions, console: Console) -> None:
     timeout = CONNECT_TIMEOUT if limit is None else min(limit, CONNECT_TIMEOUT)
 
     def connected() -> Session:
-        return setup.open(target.service, timeout=timeout, wake_fd=console.stop.wake_fd)
+        return setup.open(target.service, timeout=timeout, whole=limit, wake_fd=console.stop.wake_fd)
 
     start = _start(options, since, lambda count: _last(connected(), queue, count))
     session = connected()
