@@ -29,7 +29,7 @@ def devbroker(_session_broker: Broker) -> Broker:
 
 @pytest.fixture(scope="module")
 def module_cluster() -> Iterator[tuple[Broker, ...]]:
-    """Three nodes for the tests of one file (12 s and 400 MB), in whatever state the last test left them."""
+    """Three nodes for the tests of one file (15 to 25 s and 400 MB), in whatever state the last test left them."""
     with running_cluster(3) as nodes:
         yield nodes
 
