@@ -52,6 +52,7 @@ def up(
         int | None,
         typer.Option(
             "--nodes",
+            metavar="N",
             min=1,
             max=MOST_NODES,
             help="Make it a cluster of so many nodes; quorum queues then have a member on three of them.",
