@@ -14,7 +14,7 @@ from diracmq_cli.broker.errors import Party, dial_failure, login_failure
 from diracmq_cli.broker.link import Link
 from diracmq_cli.broker.resolve import Endpoint, resolve
 from diracmq_cli.broker.session import BrokerSession
-from diracmq_cli.broker.transport import dial
+from diracmq_cli.broker.transport import Transport, dial
 from diracmq_cli.broker.waiting import Deadline, Interrupted, Patience
 from diracmq_cli.core.model import BrokerService, Secret
 from diracmq_cli.core.ports import Session
@@ -83,8 +83,8 @@ def connect(
             hint=f"check Host in {service.source}",
         )
     if context is None:
-        _require_loopback(service, resolution.endpoints)
-    parameters = _parameters(service, login, password, heartbeat, client_name)
+        require_loopback(service, resolution.endpoints)
+    parameters = parameters_of(service, login, password, heartbeat, client_name)
     failures: list[tuple[str, MQError]] = []
     for place, endpoint in enumerate(resolution.endpoints):
         waiting = len(resolution.endpoints) - place
@@ -104,7 +104,12 @@ def connect(
     raise _summary(service, failures, resolution.failures)
 
 
-def _require_loopback(service: BrokerService, endpoints: Sequence[Endpoint]) -> None:
+def require_loopback(service: BrokerService, endpoints: Sequence[Endpoint]) -> None:
+    """See that nothing is said in plaintext to another machine.
+
+    Raises:
+        ConfigError: an address is not this machine's own.
+    """
     for endpoint in endpoints:
         if not ipaddress.ip_address(endpoint.ip.partition("%")[0]).is_loopback:
             raise ConfigError(
@@ -113,9 +118,10 @@ def _require_loopback(service: BrokerService, endpoints: Sequence[Endpoint]) -> 
             )
 
 
-def _parameters(
+def parameters_of(
     service: BrokerService, login: str, password: Secret | None, heartbeat: int, client_name: str
 ) -> ConnectionParameters:
+    """What pika wants to know of a login (``connect`` says what the arguments are)."""
     return ConnectionParameters(
         virtual_host=service.vhost,
         credentials=ExternalCredentials() if password is None else PlainCredentials(login, password.value),
@@ -141,6 +147,17 @@ def _log_in(
         transport = dial(endpoint, context, endpoint.host.host, deadline, wake_fd)
     except OSError as error:
         raise dial_failure(error, party) from error
+    return begin(transport, parameters, party, deadline, wake_fd)
+
+
+def begin(
+    transport: Transport,
+    parameters: ConnectionParameters,
+    party: Party,
+    deadline: Deadline,
+    wake_fd: int | None,
+) -> Link:
+    """Log in on a connection that is there (TLS too); raises as ``connect`` does for one address."""
     link = Link(transport, parameters, party, wake_fd)
     link.open(deadline)
     if link.is_open:

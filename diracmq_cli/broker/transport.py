@@ -123,6 +123,12 @@ def dial(
         OSError: it cannot be done; ``ssl.SSLError`` when TLS is the reason, TimeoutError when time ran out.
         Interrupted: a stop was asked for.
     """
+    sock = reach(endpoint, deadline, wake_fd)
+    return Transport(sock if context is None else secure(sock, context, name, deadline, wake_fd))
+
+
+def reach(endpoint: Endpoint, deadline: Deadline, wake_fd: int | None) -> socket.socket:
+    """Connect to one address (TCP); raises as ``dial``."""
     with contextlib.ExitStack() as undo:
         sock = socket.socket(endpoint.family, socket.SOCK_STREAM)
         undo.callback(sock.close)
@@ -130,13 +136,21 @@ def dial(
         _connect(sock, endpoint, deadline, wake_fd)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        if context is not None:
-            tls = context.wrap_socket(sock, server_hostname=name, do_handshake_on_connect=False)
-            undo.callback(tls.close)
-            _shake_hands(tls, deadline, wake_fd)
-            sock = tls
         undo.pop_all()
-        return Transport(sock)
+        return sock
+
+
+def secure(
+    sock: socket.socket, context: ssl.SSLContext, name: str, deadline: Deadline, wake_fd: int | None
+) -> ssl.SSLSocket:
+    """Shake hands on a connection, which is closed when that fails; raises as ``dial``."""
+    with contextlib.ExitStack() as undo:
+        undo.callback(sock.close)
+        tls = context.wrap_socket(sock, server_hostname=name, do_handshake_on_connect=False)
+        undo.callback(tls.close)
+        _shake_hands(tls, deadline, wake_fd)
+        undo.pop_all()
+        return tls
 
 
 def _connect(sock: socket.socket, endpoint: Endpoint, deadline: Deadline, wake_fd: int | None) -> None:

@@ -37,6 +37,11 @@ def peek() -> None:
     _run("peek")
 
 
+def check() -> None:
+    """Run ``dirac-mq-check``."""
+    _run("check")
+
+
 def _run(verb: str) -> None:
     _begin()
     from diracmq_cli.cli.apps import single

@@ -7,7 +7,7 @@ import typer
 from diracmq_cli.cli.assembly import add_verb, new_app
 from diracmq_cli.cli.helptext import help_text, short_help
 
-EVERYDAY = ("send", "tail", "consume", "peek", "list")
+EVERYDAY = ("send", "tail", "consume", "peek", "list", "check")
 """Verbs that are also programs of their own on the PATH, ``dirac-mq-<verb>``."""
 
 VERBS = (*EVERYDAY, "move", "verify")

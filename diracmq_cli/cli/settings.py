@@ -12,24 +12,26 @@ from diracmq_cli.wiring.setup import CS_TIMEOUT, Choices, Setup
 
 def setup_of(connection: Connection, console: Console) -> Setup:
     """The composition root for these flags and this process's environment; it is finished when the command is."""
-    setup = Setup(
-        Choices(
-            broker=connection.broker,
-            cfg_files=tuple(connection.cfg or ()),
-            options=tuple(connection.option or ()),
-            credentials=CredentialRequest(
-                certificate=connection.cert,
-                key=connection.key,
-                proxy=connection.proxy,
-                ca_directory=connection.capath,
-            ),
-            cs_max_age=connection.cs_max_age,
-            cs_timeout=CS_TIMEOUT if connection.timeout is None else min(CS_TIMEOUT, connection.timeout),
-        ),
-        console,
-    )
+    setup = Setup(choices_of(connection), console)
     console.afterwards.callback(setup.finish)
     return setup
+
+
+def choices_of(connection: Connection, *, cs_timeout: float = CS_TIMEOUT) -> Choices:
+    """What these flags and this process's environment say; ``cs_timeout`` is seconds for the remote CS at most."""
+    return Choices(
+        broker=connection.broker,
+        cfg_files=tuple(connection.cfg or ()),
+        options=tuple(connection.option or ()),
+        credentials=CredentialRequest(
+            certificate=connection.cert,
+            key=connection.key,
+            proxy=connection.proxy,
+            ca_directory=connection.capath,
+        ),
+        cs_max_age=connection.cs_max_age,
+        cs_timeout=cs_timeout if connection.timeout is None else min(cs_timeout, connection.timeout),
+    )
 
 
 def limits_of(connection: Connection, reading: Reading, *, until_empty: bool = False) -> Limits:

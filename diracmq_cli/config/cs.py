@@ -68,6 +68,14 @@ class ConfigurationService:
         """Whether ``current`` comes from a copy of the CS that is older than was asked for."""
         return self._stale
 
+    @property
+    def origin(self) -> tuple[str, float] | None:
+        """The server whose CS is part of ``current``, and how many seconds ago it said so; None when it is not."""
+        if self._remote is None:
+            return None
+        head = self._copy.head()
+        return self._remote.server, 0.0 if head is None else max(0.0, head.age)
+
     def find(self, look: Callable[[MessagingModel], T]) -> T:
         """What ``look`` finds in the local files or, when it does not, in the CS.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -23,6 +23,8 @@ from diracmq_cli.wiring.credentials import Credentials
 from diracmq_cli.wiring.target import Target, find_service, is_url, resolve, unlisted
 
 if TYPE_CHECKING:
+    import ssl
+
     from diracmq_cli.config import Configuration, ConfigurationService
     from diracmq_cli.origin import Signer
     from diracmq_cli.wiring.console import Console
@@ -66,11 +68,15 @@ class Setup:
     Args:
         choices: the flags.
         console: warns of what is wrong with the remote CS, and stops waiting for it; None: only logged.
+        warn: takes those warnings in the console's place.
     """
 
-    def __init__(self, choices: Choices, console: Console | None = None) -> None:
+    def __init__(
+        self, choices: Choices, console: Console | None = None, *, warn: Callable[[str], object] | None = None
+    ) -> None:
         self.choices = choices
         self._console = console
+        self._warn = console.talk.warning if warn is None and console is not None else warn
         self._credentials = Credentials(choices.credentials, choices.environment, lambda: self.cs.local.security)
 
     @cached_property
@@ -87,7 +93,9 @@ class Setup:
         if choices.cs_max_age is not None:
             access = access._replace(max_age=choices.cs_max_age)
         if console is not None:
-            access = access._replace(wake_fd=console.stop.wake_fd, warn=console.talk.warning)
+            access = access._replace(wake_fd=console.stop.wake_fd)
+        if self._warn is not None:
+            access = access._replace(warn=self._warn)
         service = ConfigurationService(LocalSources(choices.options, choices.cfg_files, choices.environment), access)
         _log.info("configuration from %s", ", ".join(service.local.model.files) or "no file at all")
         return service
@@ -127,8 +135,8 @@ class Setup:
         except (UnknownDestination, CSUnreachable, HostUnknown) as error:
             if broker is None or not is_url(broker):
                 raise
-            if self._console is not None and not isinstance(error, UnknownDestination):
-                self._console.talk.warning(str(error))
+            if self._warn is not None and not isinstance(error, UnknownDestination):
+                self._warn(str(error))
             target = unlisted(destination, broker)
         _log.info("%s is %s, from %s", destination, target.spec.address, target.spec.source)
         return target
@@ -179,9 +187,7 @@ class Setup:
 
         require_amqp(service)
         user = self.login_name(service)
-        context = None
-        if service.tls:
-            context = self._credentials.user_context(service) if user is None else self._credentials.server_context()
+        context = self.tls(service)
         _log.info("dialling %s: %s", service.name, ", ".join(map(str, service.hosts)))
         started = time.monotonic()
         try:
@@ -208,6 +214,18 @@ class Setup:
             session.local_address,
         )
         return session
+
+    def tls(self, service: BrokerService) -> ssl.SSLContext | None:
+        """TLS for a login to ``service``, with the user's credential or a server's; None where it is off.
+
+        Raises:
+            CredentialError: there is no CA directory, no usable credential, or a password that must not be used.
+        """
+        if not service.tls:
+            return None
+        if self.login_name(service) is None:
+            return self._credentials.user_context(service)
+        return self._credentials.server_context()
 
     def login_name(self, service: BrokerService) -> str | None:
         """The user that we log in as by password; None for a login by certificate.

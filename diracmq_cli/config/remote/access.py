@@ -30,4 +30,4 @@ class RemoteAccess(NamedTuple):
     timeout: float = 10.0
     max_age: float = DEFAULT_MAX_AGE
     wake_fd: int | None = None
-    warn: Callable[[str], None] = logging.getLogger(__name__).warning
+    warn: Callable[[str], object] = logging.getLogger(__name__).warning

@@ -1,0 +1,167 @@
+"""What we may do at a destination: the broker's own word, beside what the CS says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from diracmq_cli.core.finding import Finding
+from diracmq_cli.core.model import ExchangeSpec, Principals, QueueSpec, QueueType
+from diracmq_cli.core.probing import Answer, BrokerProbe, Spec
+from diracmq_cli.errors import PermissionDenied, UnknownDestination
+
+_OPERATOR = "ask the operator of the broker to run: dirac-mq broker apply --service {}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Right:
+    """One thing that people do at a destination.
+
+    ``options`` are the CS's names of who may, ``principals`` what they say; ``thing`` is what the right is on.
+    """
+
+    check: str
+    verb: str
+    thing: str
+    options: str
+    principals: tuple[Principals, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a broker said of one destination; ``rights`` has an answer for each right, in the order of ``rights_at``."""
+
+    queue: Finding | None
+    answers: tuple[Answer, ...]
+
+
+def rights_at(spec: Spec) -> tuple[Right, ...]:
+    """What can be done there; the right to write comes last, for a broker that is blocked answers nothing after it."""
+    address = spec.address
+    if isinstance(spec, ExchangeSpec):
+        watch = Right(
+            check="watch",
+            verb="bind private queues to it",
+            thing=spec.name,
+            options="Watchers",
+            principals=(spec.watchers,),
+        )
+        write = Right(
+            check="write",
+            verb=f"send: dirac-mq send {address}",
+            thing=spec.name,
+            options="Publishers",
+            principals=(spec.publishers,),
+        )
+        return watch, write
+    take = Right(
+        check="take",
+        verb=f"consume: dirac-mq consume {address}",
+        thing=spec.name,
+        options="Consumers",
+        principals=(spec.consumers, spec.operators),
+    )
+    write = Right(
+        check="write",
+        verb=f"send: dirac-mq send {address}",
+        thing=spec.exchange,
+        options="Publishers",
+        principals=(spec.publishers, spec.movers),
+    )
+    if spec.tap is None:
+        read = Right(
+            check="take",
+            verb=f"read: dirac-mq tail {address}",
+            thing=spec.name,
+            options="Consumers, Watchers",
+            principals=(spec.consumers, spec.watchers, spec.operators),
+        )
+        return read, write
+    watch = Right(
+        check="watch",
+        verb=f"follow: dirac-mq tail {address}",
+        thing=spec.tap,
+        options="Watchers",
+        principals=(spec.watchers, spec.operators),
+    )
+    return take, watch, write
+
+
+def ask(broker: BrokerProbe, spec: Spec, left: Callable[[], float]) -> Asked:
+    """Ask a broker about one destination; ``left`` is how many seconds there are.
+
+    Raises:
+        BrokerLost: the connection has ended.
+    """
+    answers = []
+    queue = _queue(broker, spec, left()) if isinstance(spec, QueueSpec) else None
+    for right in rights_at(spec):
+        if broker.blocked is not None:
+            answers.append(Answer(None, "not asked: the broker is blocked"))
+        elif right.check == "write":
+            answers.append(broker.may_write(right.thing, left()))
+        elif right.check == "take":
+            answers.append(broker.may_take(right.thing, left()))
+        else:
+            answers.append(broker.may_watch(right.thing, left()))
+    return Asked(queue=queue, answers=tuple(answers))
+
+
+def _queue(broker: BrokerProbe, spec: QueueSpec, timeout: float) -> Finding:
+    title = str(spec.address)
+    status = broker.status(spec.name, timeout)
+    if status.problem == "no such queue":
+        error = UnknownDestination(f"the broker has no queue {spec.name}", hint=_OPERATOR.format(spec.service.name))
+        return Finding.failed("queue", error, title)
+    if status.ready is None:
+        return Finding.skipped("queue", f"{spec.type}; {status.problem or 'not seen'}", title)
+    consumers = f"{status.consumers} {'consumer' if status.consumers == 1 else 'consumers'}"
+    waiting = "" if spec.type is QueueType.STREAM else f"{status.ready} ready, "
+    return Finding.ok("queue", f"{spec.type}, {waiting}{consumers}", title)
+
+
+def judge_rights(spec: Spec, answers: Sequence[Answer], named: Callable[[Principals], bool | None]) -> list[Finding]:
+    """Say what each answer means. A right that the CS does not give us either is a warning; with none at all, we have
+    no business here, and that is a failure."""
+    useless = all(answer.allowed is False or answer.missing for answer in answers)
+    rights = zip(rights_at(spec), answers, strict=True)
+    return [_judge(spec, right, answer, named, useless=useless) for right, answer in rights]
+
+
+def _judge(
+    spec: Spec, right: Right, answer: Answer, named: Callable[[Principals], bool | None], *, useless: bool
+) -> Finding:
+    title = str(spec.address)
+    if answer.missing:
+        missing = UnknownDestination(f"no {right.thing} on the broker", hint=_OPERATOR.format(spec.service.name))
+        return Finding.failed(right.check, missing, title)
+    if answer.allowed is None:
+        return Finding.warning(right.check, answer.said, title, hint="dirac-mq check -t 20s waits longer")
+    meant = _meant(right, named)
+    if answer.allowed and meant is not False:
+        return Finding.ok(right.check, f"I may {right.verb}", title)
+    if answer.allowed:
+        detail = f"I may {right.verb}; but {right.options} in {spec.source} does not name me"
+        return Finding.warning(right.check, detail, title, hint="an operator should look: dirac-mq broker diff")
+    if meant:
+        denied = PermissionDenied(
+            f"the broker says no, and {right.options} in {spec.source} names me: {answer.said}",
+            hint=_OPERATOR.format(spec.service.name),
+        )
+        return Finding.failed(right.check, denied, title)
+    whom = f" ({spec.contact})" if isinstance(spec, QueueSpec) and spec.contact else ""
+    hint = f"who should may be added to {right.options} of the CS{whom}"
+    detail = f"I may not{'' if meant is None else f', and {right.options} does not name me'}: {answer.said}"
+    if useless:
+        return Finding.failed(right.check, PermissionDenied(detail, hint=hint), title)
+    return Finding.warning(right.check, detail, title, hint=hint)
+
+
+def _meant(right: Right, named: Callable[[Principals], bool | None]) -> bool | None:
+    """Whether the CS gives us the right; None when it says nothing, or we cannot know."""
+    if all(principals == Principals() for principals in right.principals):
+        return None
+    answers = [named(principals) for principals in right.principals]
+    if True in answers:
+        return True
+    return None if None in answers else False
