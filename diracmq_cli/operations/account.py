@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from diracmq_cli.core.message import Message, Outcome, Receipt
-from diracmq_cli.errors import Partial, TemporaryFailure, Unroutable
+from diracmq_cli.errors import OutputError, Partial, TemporaryFailure, Unroutable
 
 
 @dataclass(slots=True)
@@ -76,6 +77,9 @@ class Account:
         summary: kept up to date, so that it tells the truth also when the run fails.
         on_receipts: told of each batch; in the end there has been one receipt for every message at least.
         on_refused: given what the broker returned or nacked and the spool does not keep; None if nobody wants it.
+        patient: go on when one of these fails, and only remember it in ``broken``.
+
+    Whoever failed once is not called again.
     """
 
     def __init__(
@@ -83,8 +87,12 @@ class Account:
         summary: SendSummary,
         on_receipts: Callable[[Sequence[Receipt]], None],
         on_refused: Callable[[Message, Receipt], None] | None,
+        *,
+        patient: bool = False,
     ) -> None:
         self.summary = summary
+        self.broken: OutputError | BrokenPipeError | None = None
+        self._patient = patient
         self._on_receipts, self._on_refused = on_receipts, on_refused
         self._in_flight: dict[int, Message] = {}
 
@@ -119,7 +127,7 @@ class Account:
         for message, receipt in settled:
             receipts.append(receipt)
             if self._on_refused is not None and receipt.outcome in (Outcome.RETURNED, Outcome.NACKED):
-                self._on_refused(message, receipt)
+                self._call(partial(self._on_refused, message, receipt))
         self.tell(receipts)
 
     def tell(self, receipts: Sequence[Receipt]) -> None:
@@ -128,8 +136,7 @@ class Account:
             self.summary.count(receipt.outcome)
             if receipt.outcome is not Outcome.CONFIRMED and self.summary.failure is None:
                 self.summary.failure = receipt.reason
-        if receipts:
-            self._on_receipts(receipts)
+        self._hand_on(receipts)
 
     def give_up(self, messages: Iterable[Message], outcome: Outcome, reason: str | None) -> None:
         """Nobody will say more of these."""
@@ -143,8 +150,21 @@ class Account:
             self.summary.confirmed += len(confirmed)
         else:
             self.summary.earlier += len(confirmed)
-        if confirmed:
-            self._on_receipts(confirmed)
+        self._hand_on(confirmed)
+
+    def _hand_on(self, receipts: Sequence[Receipt]) -> None:
+        if receipts:
+            self._call(partial(self._on_receipts, receipts))
+
+    def _call(self, call: Callable[[], None]) -> None:
+        if self.broken is not None:
+            return
+        try:
+            call()
+        except (OutputError, BrokenPipeError) as error:
+            self.broken = error
+            if not self._patient:
+                raise
 
 
 def receipt_of(message: Message, outcome: Outcome, reason: str | None = None) -> Receipt:

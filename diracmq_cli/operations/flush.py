@@ -15,7 +15,7 @@ from diracmq_cli.errors import (
 )
 from diracmq_cli.operations.deadline import Deadline, soonest
 from diracmq_cli.operations.drain import Drain, DrainSummary
-from diracmq_cli.operations.send import CONFIRM_GRACE
+from diracmq_cli.operations.lastwords import CONFIRM_GRACE
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
 """Seconds between attempts to connect, before jitter takes up to half of them; they double in between."""

@@ -145,6 +145,17 @@ class Line:
         """The broker does its work: whatever comes next is another outage."""
         self._outage = Deadline(self._clock, None)
 
+    def why_late(self, destination: str) -> str:
+        """What is to be said when something takes too long."""
+        publisher = self.publisher
+        if publisher is None:
+            return "the time is up, and there is no connection"
+        if publisher.blocked is not None:
+            return f"the broker blocks publishers ({publisher.blocked})"
+        if publisher.in_flight:
+            return f"{destination} confirmed nothing in time; {publisher.in_flight} in flight may have arrived"
+        return "the time is up before the end of the input"
+
     def close(self) -> None:
         """Close the connection, if there is one."""
         publisher, self.publisher = self.publisher, None

@@ -8,55 +8,21 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from diracmq_cli.core.message import Message, Outcome, Receipt
-from diracmq_cli.core.ports import Clock, Publisher, Stop
+from diracmq_cli.core.ports import Publisher
 from diracmq_cli.errors import BrokerUnreachable, CredentialError, DataError, MQError, TemporaryFailure, UsageError
-from diracmq_cli.operations.account import Account, receipt_of
+from diracmq_cli.operations.account import Account
 from diracmq_cli.operations.deadline import Deadline, soonest
 from diracmq_cli.operations.intake import Intake
 from diracmq_cli.operations.kept import Kept
+from diracmq_cli.operations.lastwords import last_words
 from diracmq_cli.operations.line import Line
-
-CONFIRM_GRACE = 2.0
-"""Seconds that a first SIGINT or SIGTERM leaves for confirms in flight."""
-
-QUIET = 0.5
-"""Seconds of silence after which an input that was asked to end has nothing more to say."""
+from diracmq_cli.operations.safekeeping import Safekeeping
+from diracmq_cli.operations.sendrequest import SendRequest, Surroundings
 
 LAST_DIAL = 10.0
 """Seconds for one more attempt after the end of the input."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SendRequest:
-    """What to do: ``exchange`` to publish to; ``stall`` is the longest silence of the broker while something waits for
-    it, ``outage`` how long the end may be without progress, ``grace`` what a first signal leaves for reading and
-    keeping, all in seconds."""
-
-    exchange: str
-    destination: str
-    stall: float
-    outage: float
-    grace: float = 5.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What a run has around it.
-
-    ``wait`` returns when one of the descriptors is readable, a stop was asked for, or the seconds have passed.
-    ``on_blocked`` is told when the broker begins to block us (its reason) and when it lets us go on (None);
-    ``on_refused`` of a message that cannot be sent at all, where the run goes on without it; ``on_turn`` now and then.
-    """
-
-    clock: Clock
-    stop: Stop
-    wait: Callable[[Sequence[int], float | None], None]
-    on_blocked: Callable[[str | None], None]
-    on_refused: Callable[[MQError], None]
-    on_turn: Callable[[], None]
 
 
 class Sending:
@@ -93,6 +59,7 @@ class Sending:
         self._account, self._kept, self._whole, self._around = account, kept, whole, around
         self._stall = Deadline(around.clock, request.stall)
         self._end = Deadline(around.clock, request.outage)
+        self._safe = None if kept is None else Safekeeping(kept, account, prepare, self._refuse)
         self._again: deque[Message] = deque()
         self._bad: MQError | None = None
         self._doubted = False
@@ -104,6 +71,7 @@ class Sending:
         Raises:
             TemporaryFailure: the time is up and the broker has not answered; what is in flight has an unknown fate.
             DataError, UsageError: of the input; what stood before it was sent, and with a spool what stood behind it.
+            OutputError, BrokenPipeError: nobody takes the receipts; with a spool that is raised at the end.
             MQError: whatever source and broker say, where nothing is kept.
         """
         try:
@@ -112,8 +80,8 @@ class Sending:
                 if self._whole.over and not self._line.dialling:  # an attempt ends by then, and says more
                     raise self._too_late()
             if self._around.stop.requested:
-                self._last_words()
-        except MQError as error:
+                self._read_on()
+        except (MQError, BrokenPipeError) as error:
             self._finish(str(error))
             raise
         else:
@@ -122,8 +90,9 @@ class Sending:
             if self._kept is not None:
                 self._kept.close()
             self._line.close()
-        if self._bad is not None:
-            raise self._bad
+        fault = self._account.broken or self._bad
+        if fault is not None:
+            raise fault
 
     @property
     def _over(self) -> bool:
@@ -144,11 +113,11 @@ class Sending:
                 self._kept.connected()
         self._publish()
         moved = self._read()
-        if self._kept is not None:
-            self._keep(self._kept)
+        if self._kept is not None and self._safe is not None:
+            self._keep(self._kept, self._safe)
             if self._intake.ended and self._line.publisher is None:
                 self._line.hurry(LAST_DIAL)
-        if not self._intake.ended:
+        if self._intake.hurried and not self._intake.ended:
             self._end.restart()
         at_once = self._can_publish or (self._line.publisher is None and not self._intake.hurried)
         if not (moved and at_once) and not self._over:
@@ -215,14 +184,21 @@ class Sending:
             self._blocked = publisher.blocked
             self._around.on_blocked(self._blocked)
         if self._stall.over and outstanding:
-            self._lost(TemporaryFailure(self._why_late(), hint="try again, or give it a longer --outage"))
+            self._lost(
+                TemporaryFailure(
+                    self._line.why_late(self._request.destination), hint="try again, or give it a longer --outage"
+                )
+            )
 
     def _limit(self, more: float | None) -> float | None:
         """Seconds until something is to be done unasked."""
         limits = [more, soonest(self._whole)]
         if self._kept is not None:
-            limits += [self._intake.hold, self._kept.hold]
-            limits += [self._end.left] if self._intake.ended else []
+            limits.append(self._kept.hold)
+            if self._intake.hurried and self._kept.error is None:
+                limits.append(self._intake.hold)
+            if self._intake.ended or not self._intake.hurried:
+                limits.append(self._end.left or None)
         return min((limit for limit in limits if limit is not None), default=None)
 
     def _settle(self, receipts: Sequence[Receipt]) -> None:
@@ -231,16 +207,12 @@ class Sending:
         self._stall.restart()
         self._line.progress()
         self._doubted = False
-        if self._kept is None:
+        if self._safe is None:
             self._account.settle(self._account.take(receipts))
             return
         if any(receipt.outcome is Outcome.CONFIRMED for receipt in receipts):
             self._end.restart()
-        others, own, earlier = self._kept.settle(receipts)
-        self._account.from_spool(own, ours=True)
-        self._account.from_spool(earlier, ours=False)
-        taken = self._account.take(others)
-        self._account.settle([each for each in taken if not self._retain(self._kept, *each)])
+        self._safe.settle(receipts)
 
     # -- in --------------------------------------------------------------------------------------------------------
 
@@ -252,12 +224,15 @@ class Sending:
             return self._line.publisher is not None and not self._intake and not self._again
         if self._intake.hurried:
             return not self._intake.full
-        return not self._intake and (self._line.publisher is not None or self._offline)
+        return not self._intake and (self._line.publisher is not None or self._hopeless)
 
     @property
-    def _offline(self) -> bool:
-        """No connection, and an attempt to get one has failed, or one was lost."""
-        return self._line.publisher is None and self._line.failure is not None
+    def _hopeless(self) -> bool:
+        """No broker takes anything: there is no connection, and an attempt to get one has failed or one was lost; or
+        there is one, and nothing has been confirmed for as long as an outage may last."""
+        if self._line.publisher is None:
+            return self._line.failure is not None
+        return not self._intake.hurried and self._end.over
 
     def _read(self) -> bool:
         try:
@@ -276,58 +251,20 @@ class Sending:
 
     # -- the spool -------------------------------------------------------------------------------------------------
 
-    def _keep(self, kept: Kept) -> None:
+    def _keep(self, kept: Kept, safe: Safekeeping) -> None:
         """Put on the disk what must not wait in memory any longer.
 
-        A disk that has failed is asked again only when memory is full, since what it does not take is lost.
+        What a file holds waits there without harm while there is hope. A disk that has failed is asked again only
+        when memory is full, since what it does not take is lost.
         """
         publisher = self._line.publisher
-        if not self._intake or (publisher is not None and (self._can_publish or not self._intake.hurried)):
+        if not self._intake or self._can_publish:
             return
-        pressing = self._intake.stale or self._offline or (publisher is not None and publisher.blocked is not None)
-        if self._intake.full or (kept.error is None and pressing) or (self._offline and self._intake.ended):
-            self._store(kept, self._intake.take_all())
-
-    def _store(self, kept: Kept, raw: Sequence[Message]) -> None:
-        messages = []
-        for each in raw:
-            try:
-                messages.append(self._prepare(each))
-            except (DataError, UsageError) as error:
-                self._refuse(error)
-        try:
-            self._report(messages, kept=kept.keep(messages))
-        except DataError:  # one of them; each by itself, then
-            for message in messages:
-                try:
-                    self._report([message], kept=kept.keep([message]))
-                except DataError as error:
-                    self._refuse(error)
-
-    def _report(self, messages: Sequence[Message], *, kept: bool) -> None:
-        self._account.summary.sent += len(messages)
-        why = None if kept or self._kept is None else str(self._kept.error)
-        self._account.give_up(messages, Outcome.SPOOLED if kept else Outcome.LOST, why)
-
-    def _keep_again(self, kept: Kept) -> None:
-        """Put on the disk what was in flight; where that fails, memory keeps it for the next connection."""
-        messages = list(self._again)
-        if messages and kept.keep(messages, were_in_flight=True):
-            self._again.clear()
-            self._account.give_up(messages, Outcome.SPOOLED, None)
-
-    def _retain(self, kept: Kept, message: Message, receipt: Receipt) -> bool:
-        """Put what the broker did not take into the spool, unless somebody else keeps it."""
-        if receipt.outcome is Outcome.CONFIRMED:
-            return False
-        if receipt.outcome is Outcome.RETURNED:
-            stored = not self._account.keeps_refused and kept.set_aside(message)
-        else:
-            kept.refused()
-            stored = kept.keep([message], were_in_flight=True)
-        if stored:
-            self._account.tell([receipt_of(message, Outcome.SPOOLED, receipt.reason)])
-        return stored
+        if publisher is not None and not self._intake.hurried and not self._hopeless:
+            return
+        pressing = self._intake.stale or self._hopeless or (publisher is not None and publisher.blocked is not None)
+        if self._intake.full or (kept.error is None and pressing) or (self._hopeless and self._intake.ended):
+            safe.store(self._intake.take_all())
 
     # -- ends ------------------------------------------------------------------------------------------------------
 
@@ -339,9 +276,9 @@ class Sending:
         """
         self._again.extendleft(reversed(self._account.take_back()))
         self._blocked = None
-        if self._kept is not None:
+        if self._kept is not None and self._safe is not None:
             foreign = self._kept.lost(error)
-            self._keep_again(self._kept)
+            self._safe.store_again(self._again)
             self._line.lost(error)
             if foreign:
                 self._line.hurry(LAST_DIAL)
@@ -355,54 +292,23 @@ class Sending:
     def _too_late(self) -> MQError:
         if self._line.publisher is None and self._line.failure is not None:
             return self._line.failure
-        return TemporaryFailure(self._why_late(), hint="try again, or give it a longer --timeout")
+        return TemporaryFailure(
+            self._line.why_late(self._request.destination), hint="try again, or give it a longer --timeout"
+        )
 
-    def _why_late(self) -> str:
-        publisher = self._line.publisher
-        if publisher is None:
-            return "the time is up, and there is no connection"
-        if publisher.blocked is not None:
-            return f"the broker blocks publishers ({publisher.blocked})"
-        if publisher.in_flight:
-            in_flight = f"{publisher.in_flight} in flight may have arrived"
-            return f"{self._request.destination} confirmed nothing in time; {in_flight}"
-        return "the time is up before the end of the input"
-
-    def _last_words(self) -> None:
-        """After a signal: wait for confirms in flight, and with a spool read what the input still has to say."""
-        clock = self._around.clock
-        grace = Deadline(clock, self._request.grace if self._kept is not None else CONFIRM_GRACE)
-        confirms, quiet = Deadline(clock, CONFIRM_GRACE), Deadline(clock, QUIET)
-        while not grace.over:
-            if self._kept is not None and not self._intake.ended:
-                if self._read():
-                    quiet.restart()
-                self._store(self._kept, self._intake.take_all())
-            publisher = self._line.publisher
-            reading = self._kept is not None and not self._intake.ended and not quiet.over
-            awaiting = publisher is not None and publisher.in_flight and not confirms.over
-            if not reading and not awaiting:
-                return
-            fd = self._intake.fileno() if reading else None
-            left = soonest(grace, *([quiet] if reading else []), *([confirms] if awaiting else []))
-            try:
-                if publisher is None:
-                    self._around.wait([] if fd is None else [fd], left)
-                else:
-                    self._settle(publisher.turn(left, fd))
-            except MQError:
-                self._line.close()
+    def _read_on(self) -> None:
+        """After a signal: what is in flight may still be confirmed, and a spool takes what the input has to say."""
+        try:
+            last_words(self._intake, self._line, self._safe, self._settle, self._request.grace, self._around)
+        except (DataError, UsageError) as error:
+            self._refuse(error)
 
     def _finish(self, reason: str) -> None:
         """Nothing more will be heard: what is in flight has an unknown fate, unless it is kept."""
         self._again.extendleft(reversed(self._account.take_back()))
-        kept, summary = self._kept, self._account.summary
-        if kept is not None:
-            self._keep_again(kept)
-            self._store(kept, self._intake.take_all())
-            if summary.spooled:
-                waiting = kept.waiting()
-                summary.lost += max(0, summary.spooled - waiting)
-                summary.spooled = waiting
+        if self._safe is not None:
+            self._safe.store_again(self._again)
+            self._safe.store(self._intake.take_all())
+            self._safe.count()
         self._account.give_up(list(self._again), Outcome.UNKNOWN, reason)
         self._again.clear()

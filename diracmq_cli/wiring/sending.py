@@ -15,7 +15,8 @@ from diracmq_cli.operations.account import Account, SendSummary
 from diracmq_cli.operations.deadline import Deadline
 from diracmq_cli.operations.intake import Intake
 from diracmq_cli.operations.line import Backoff, Line, Patience
-from diracmq_cli.operations.send import Sending, SendRequest, Surroundings
+from diracmq_cli.operations.send import Sending
+from diracmq_cli.operations.sendrequest import SendRequest, Surroundings
 from diracmq_cli.wiring.console import Console
 from diracmq_cli.wiring.dialling import ThreadDialler, wait
 from diracmq_cli.wiring.preparation import Preparation, signature_of
@@ -61,7 +62,8 @@ def run_send(setup: Setup, options: SendOptions, console: Console) -> None:
         signature_of(setup, target, options, console),
     )
     refused = None if options.returned is None else RefusedFile(options.returned, target)
-    account = Account(SendSummary(), Receipts(console.writer) if options.receipts else no_receipts, refused)
+    receipts = Receipts(console.writer) if options.receipts else no_receipts
+    account = Account(SendSummary(), receipts, refused, patient=options.spool is not None)
     spool = _spool(options, sender.login, target, console)
     line = _line(setup, target, options, whole, console, prepare, sender)
     around = Surroundings(

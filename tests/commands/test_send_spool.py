@@ -346,3 +346,24 @@ def _disk(path: Path, *, tiny: bool) -> Iterator[Path]:
             yield path
     else:
         yield path
+
+
+def test_receipts_that_nobody_reads(devbroker: Broker, make_queue: QueueFactory, path: Path) -> None:
+    """A closed pipe does not keep the input from being read and sent; the end is SIGPIPE's all the same."""
+    name, cfg = make_queue()
+    script = f"seq 20000 | dirac-mq-send {name} --cfg {cfg} -q -l -j --spool={path} | head -1; echo ${{PIPESTATUS[1]}}"
+    done = shell(devbroker, script)
+    assert done.stdout.splitlines()[1] == "141"
+    assert done.stderr == ""
+    assert first_arrivals(drained(devbroker, name)) == [str(number) for number in range(1, 20_001)]
+
+
+def test_a_file_and_a_full_queue(devbroker: Broker, make_queue: QueueFactory, path: Path, tmp_path: Path) -> None:
+    """A queue that stays full has one outage; then the rest of a file is kept like the rest of a pipe."""
+    name, cfg = make_queue(MaxLength=20, Overflow="reject-publish")
+    file = tmp_path / "input"
+    file.write_text(_text(0, 5000))
+    argv = ["dirac-mq-send", name, "--cfg", str(cfg), "-l", str(file), f"--spool={path}", "--outage", "3s"]
+    done = devbroker.command(argv, timeout=60)
+    assert (done.status, done.stdout) == (5, "")
+    assert set(first_arrivals([*drained(devbroker, name), *kept(path)])) == set(_lines(0, 5000))

@@ -84,14 +84,14 @@ def test_the_sender_dies(
             reported |= one.outcomes("confirmed", "spooled")
             begun += one.fed + 50  # what has gone into its pipe is not the next one's
     with sender(devbroker, argv, tmp_path) as one:
-        one.feed(_lines(min(begun, count - 1), count))
+        one.feed(_lines(begun, count))
         assert one.wait(120) == 0
         reported |= one.outcomes("confirmed", "spooled")
     got = drained(devbroker, name)
     assert reported <= ids_of(got)
     arrived = [int(body.split()[1]) for body in first_arrivals(got)]
     assert arrived == sorted(set(arrived))
-    assert arrived[-1] == count - 1
+    assert begun >= count or arrived[-1] == count - 1
     assert kept(path) == []
     assert command(devbroker, path, "ls").stdout == ""
 
