@@ -79,7 +79,9 @@ class Check:
         try:
             local = self._examiner.local()
         except MQError as error:
-            yield Finding.failed("configuration", error)
+            yield Finding.failed(
+                "configuration", error, hint="mend the file, or name another: --cfg FILE, DIRACSYSCONFIG"
+            )
             for check in ("credential", "CA directory", "services"):
                 yield Finding.skipped(check, "the configuration cannot be read")
             return

@@ -109,7 +109,7 @@ def _visit(probe: AddressProbe, way: Way, deadline: Deadline, now: float) -> _Jo
         explained = error
         if step == "TLS" and isinstance(error, AccessError) and not isinstance(error, CredentialError):
             explained = untrusted(error, probe.shown(_left(deadline)), now)
-        steps[step] = Finding.failed(step, _of(probe, explained), title, hint="dirac-mq check -t 20s waits longer")
+        steps[step] = Finding.failed(step, _of(probe, explained), title, hint=_next(way.service, error))
         for later in STEPS[STEPS.index(step) + 1 :]:
             steps[later] = Finding.skipped(later, f"{probe}: no {step}", title)
     finally:
@@ -132,7 +132,7 @@ def handshake(where: str, tls: TlsFacts, now: float, title: str) -> Finding:
     left = certificate.not_after - now
     detail = f"{where}: {tls.version}, {tls.cipher}, certificate ends in {format_duration(left)}"
     if left < _ENDS_SOON:
-        return Finding.warning("TLS", detail, title, hint=f"tell the operator of the broker: {certificate.subject}")
+        return Finding.warning("TLS", detail, title, hint="tell the operator of the broker")
     return Finding.ok("TLS", detail, title)
 
 
@@ -171,6 +171,13 @@ def _tempered(findings: Sequence[Finding]) -> list[Finding]:
 
 def _of(probe: AddressProbe, error: MQError) -> MQError:
     return type(error)(f"{probe}: {error}", hint=error.hint)
+
+
+def _next(service: BrokerService, error: MQError) -> str:
+    """What to do where an error does not say so itself."""
+    if isinstance(error, BrokerUnreachable):
+        return f"is the broker up, and its Host and Port right ({service.source})? dirac-mq check -t 20s waits longer"
+    return f"tell the operator of the broker, or whoever keeps {service.source}"
 
 
 def _skipped(steps: Sequence[str], why: str, title: str) -> list[Finding]:

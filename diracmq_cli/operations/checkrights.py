@@ -73,7 +73,7 @@ def rights_at(spec: Spec) -> tuple[Right, ...]:
             check="take",
             verb=f"read: dirac-mq tail {address}",
             thing=spec.name,
-            options="Consumers, Watchers",
+            options="Consumers or Watchers",
             principals=(spec.consumers, spec.watchers, spec.operators),
         )
         return read, write
@@ -140,18 +140,19 @@ def _judge(
     meant = _meant(right, named)
     if answer.allowed and meant is not False:
         return Finding.ok(right.check, f"I may {right.verb}", title)
+    unnamed = f"{right.options} of the CS does not name me ({spec.source})"
     if answer.allowed:
-        detail = f"I may {right.verb}; but {right.options} in {spec.source} does not name me"
-        return Finding.warning(right.check, detail, title, hint="an operator should look: dirac-mq broker diff")
+        hint = f"an operator should look: dirac-mq broker diff --service {spec.service.name}"
+        return Finding.warning(right.check, f"I may {right.verb}, although {unnamed}", title, hint=hint)
     if meant:
         denied = PermissionDenied(
-            f"the broker says no, and {right.options} in {spec.source} names me: {answer.said}",
+            f"{right.options} of the CS names me ({spec.source}), and the broker says no: {answer.said}",
             hint=_OPERATOR.format(spec.service.name),
         )
         return Finding.failed(right.check, denied, title)
-    whom = f" ({spec.contact})" if isinstance(spec, QueueSpec) and spec.contact else ""
-    hint = f"who should may be added to {right.options} of the CS{whom}"
-    detail = f"I may not{'' if meant is None else f', and {right.options} does not name me'}: {answer.said}"
+    detail = "I may not: " + (answer.said if meant is None else unnamed)
+    contact = spec.contact if isinstance(spec, QueueSpec) and spec.contact else "those who keep the CS"
+    hint = f"ask {contact} for a place in {right.options}"
     if useless:
         return Finding.failed(right.check, PermissionDenied(detail, hint=hint), title)
     return Finding.warning(right.check, detail, title, hint=hint)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,7 @@ from diracmq_cli.core.probing import (
 )
 from diracmq_cli.core.stamp import stamp
 from diracmq_cli.core.verdict import Verdict
-from diracmq_cli.errors import ConfigError, MQError, UnknownDestination
+from diracmq_cli.errors import ConfigError, CredentialError, MQError, UnknownDestination
 from diracmq_cli.wiring.acceptance import TrustOptions, policy_for
 from diracmq_cli.wiring.judging import judge_for
 from diracmq_cli.wiring.sender import sender_of
@@ -128,8 +128,9 @@ class MachineExaminer:
             name = ""  # nobody logs in
         login = Login(name, service.password)
         context = self._context(service)
+        explain = partial(self._setup.explained, service=service)
         return Addresses(
-            tuple(_Address(Dialled(each, service, login, CLIENT_NAME), context) for each in found.endpoints),
+            tuple(_Address(Dialled(each, service, login, CLIENT_NAME), context, explain) for each in found.endpoints),
             found.failures,
         )
 
@@ -182,9 +183,15 @@ class MachineExaminer:
 class _Address:
     """One address, with TLS as this service needs it (port ``AddressProbe``)."""
 
-    def __init__(self, dialled: Dialled, context: ssl.SSLContext | None) -> None:
+    def __init__(
+        self,
+        dialled: Dialled,
+        context: ssl.SSLContext | None,
+        explain: Callable[[CredentialError], CredentialError],
+    ) -> None:
         self._dialled = dialled
         self._context = context
+        self._explain = explain
 
     def __str__(self) -> str:
         return str(self._dialled)
@@ -210,7 +217,10 @@ class _Address:
 
     def log_in(self, timeout: float) -> BrokerProbe:
         """See ``core.probing.AddressProbe``."""
-        return self._dialled.log_in(timeout)
+        try:
+            return self._dialled.log_in(timeout)
+        except CredentialError as error:
+            raise self._explain(error) from error
 
     def close(self) -> None:
         """See ``core.probing.AddressProbe``."""

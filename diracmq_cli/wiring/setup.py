@@ -202,9 +202,7 @@ class Setup:
                 client_name=CLIENT_NAME,
             )
         except CredentialError as error:
-            if user is None or context is None or self._credentials.server_certificate is not None:
-                raise
-            raise CredentialError(str(error), hint=_NO_HOST_CERTIFICATE) from error
+            raise self.explained(error, service) from error
         _log.info(
             "%s, RabbitMQ %s, knows us as %s; %.0f ms from %s",
             session.peer,
@@ -214,6 +212,12 @@ class Setup:
             session.local_address,
         )
         return session
+
+    def explained(self, error: CredentialError, service: BrokerService) -> CredentialError:
+        """Why a login was refused, with what a server can do that has no certificate to show."""
+        if self.login_name(service) is None or not service.tls or self._credentials.server_certificate is not None:
+            return error
+        return CredentialError(str(error), hint=_NO_HOST_CERTIFICATE)
 
     def tls(self, service: BrokerService) -> ssl.SSLContext | None:
         """TLS for a login to ``service``, with the user's credential or a server's; None where it is off.
