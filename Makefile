@@ -6,6 +6,7 @@
 #   make bench     timings against named peers, printed, not judged
 #   make docs      man pages and completions from the commands themselves
 #   make install   the package alone, into .venv
+#   make test-brokers  the broker's tests on RabbitMQ 4.0 and 4.3, unpacked from newer Debian releases
 #   make lint      ruff, mypy, import-linter
 
 PYTHON ?= python3
@@ -19,7 +20,7 @@ RUN_PACKAGES  := rabbitmq-server openssl swig gcc libc6-dev libssl-dev
 # Other people's tools that the tests check us against.
 TEST_PACKAGES := $(RUN_PACKAGES) globus-proxy-utils amqp-tools bash zsh fish groff man-db tmux procps iproute2
 
-.PHONY: demo install test lint soak bench docs clean
+.PHONY: demo install test lint soak bench docs clean test-brokers
 .DEFAULT_GOAL := demo
 
 demo: install
@@ -33,9 +34,24 @@ test: $(VENV)/.dev $(DIRAC)/.installed lint
 soak: $(VENV)/.dev $(DIRAC)/.installed
 	$(BIN)/pytest -m soak
 
+# RabbitMQ 4.0 on Erlang 27 and 4.3 on Erlang 29, beside this system's (not in CI; unpacked by root). Not below the
+# checkout: a test broker that root starts runs as nobody, who may not come there.
+OTHERS       := trixie forky
+BROKERS      ?= /var/tmp/dirac-mq-brokers
+BROKER_TESTS := tests/plugin tests/admin
+
+test-brokers: $(OTHERS:%=test-on-%)
+
+test-on-%: $(VENV)/.dev $(DIRAC)/.installed
+	@sh $(SETUP) --python $(PYTHON) debootstrap
+	@sh .ci/other-broker $* $(BROKERS)/$*
+	PATH="$(BROKERS)/$*/bin:$$PATH" RABBITMQ_HOME="$(BROKERS)/$*/rabbitmq" \
+		$(BIN)/pytest -m "not soak" $(BROKER_TESTS)
+
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/bench.py
 	$(BIN)/python benchmarks/origin.py
+	$(BIN)/python benchmarks/handshakes.py
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -113,7 +113,7 @@ a_flood_of_refusals_is_counted_test() ->
 
 an_unknown_option_lets_nobody_in_test() ->
     [?assertError({bad_option, _}, rabbit_grid_proxy:verify(cert, valid, [Option]))
-     || Option <- [{max_proxies, -1}, {max_proxies, many}, {limited, maybe}, {limit, reject}, limited]].
+     || Option <- [{max_proxies, -1}, {max_proxies, many}, {limited, perhaps}, {limit, reject}, limited]].
 
 %% ---- the end of a connection ------------------------------------------------------------------------------------
 
