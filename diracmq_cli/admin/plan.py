@@ -13,6 +13,7 @@ from diracmq_cli.admin.bounds import bounded
 from diracmq_cli.admin.concerns import concerns, pilot_concerns
 from diracmq_cli.admin.conffiles import CONSUMER_TIMEOUT, Demands, Management
 from diracmq_cli.admin.definitions import User, definitions, hash_password
+from diracmq_cli.admin.names import check_names
 from diracmq_cli.admin.permissions import SERVER_LOGIN, Grant, grants
 from diracmq_cli.admin.topology import Topology, lay_out
 from diracmq_cli.core.model import BrokerService, MessagingModel
@@ -53,6 +54,7 @@ def make_plan(model: MessagingModel, registry: Registry) -> Plan:
     """
     for service in model.services:
         _check_service(service)
+    check_names(model)
     given = grants(model, registry)
     return Plan(
         topology=lay_out(bounded(model)),

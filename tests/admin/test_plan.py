@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from support.specs import SERVICE, queue
+from support.specs import SERVICE, exchange, queue
 
 from diracmq_cli.admin.plan import Plan, demands, make_plan
 from diracmq_cli.core.model import BrokerService, MessagingModel, Overflow, Principals, QueueSpec, QueueType, Secret
@@ -141,6 +141,34 @@ def test_what_cannot_be_is_refused(service, spec, problem):
     broken = replace(SERVICE, **service)
     with pytest.raises(ConfigError, match=problem):
         plan_of(queue("q", broken, **spec), services=(broken,))
+
+
+@pytest.mark.parametrize(
+    ("specs", "exchanges", "problem"),
+    [
+        ((queue("events"),), ("events",), "its exchange events is called as the queue of"),
+        ((queue("jobs"), queue("jobs.tap")), (), r"its exchange jobs\.tap is called as the queue of"),
+        ((queue("jobs"), queue("jobs.x")), (), r"its exchange jobs\.x is called as the queue of"),
+        ((queue("jobs", exchange="jobs"),), (), "its exchange jobs is called as the queue of"),
+        ((queue("jobs"),), ("jobs.tap",), r"the exchange jobs\.tap is what watchers of the queue jobs read"),
+        ((queue("jobs"), queue("more", exchange="jobs.tap")), (), r"the exchange jobs\.tap is what watchers of"),
+        ((queue("jobs"),), ("amq.default",), r"amq\.default is RabbitMQ's own"),
+        ((queue("amq.gen-mine"),), (), r"amq\.gen-mine is RabbitMQ's own"),
+    ],
+)
+def test_names_that_would_give_other_rights_are_refused(specs, exchanges, problem):
+    """RabbitMQ's rights are on names: who may watch an exchange could empty the queue that is called like it."""
+    model = MessagingModel(queues=specs, exchanges=tuple(map(exchange, exchanges)), services=(SERVICE,))
+    with pytest.raises(ConfigError, match=problem):
+        make_plan(model, REGISTRY)
+
+
+def test_the_same_names_on_another_vhost():
+    """There they are others, and a stream has no tap."""
+    there = replace(SERVICE, name="there", vhost="there")
+    specs = (queue("jobs"), queue("jobs.tap", there), queue("log", type=QueueType.STREAM), queue("log.tap"))
+    model = MessagingModel(queues=specs, services=(SERVICE, there))
+    assert {found.name for found in make_plan(model, REGISTRY).topology.queues} == {spec.name for spec in specs}
 
 
 def test_a_password_that_others_can_read_is_refused():

@@ -13,7 +13,6 @@ import pika
 import pytest
 from pika.exceptions import (
     AMQPConnectionError,
-    ConnectionClosedByBroker,
     IncompatibleProtocolError,
     ProbableAuthenticationError,
 )
@@ -56,7 +55,6 @@ Resources
       Port = @PORT@
       VHost = dirac
       ManagementURL = https://localhost:@MANAGEMENT@
-      MaxConnections = 2
       Queues
       {
         jobs
@@ -68,39 +66,15 @@ Resources
         }
       }
     }
-    robots
-    {
-      Host = localhost
-      Port = @PORT@
-      VHost = dirac
-      USER
-      Queues
-      {
-        metrics
-        {
-          Publishers = user:robot
-        }
-      }
-    }
   }
 }
 """
-ROBOT = pika.PlainCredentials("robot", "s3cret-of-robot")
 
 
 @pytest.fixture(scope="module")
 def bare() -> Iterator[Rendered]:
     """Without users, and no entry names a User."""
-    with rendered_broker(CFG.replace("      USER\n", "")) as broker:
-        yield broker
-
-
-@pytest.fixture(scope="module")
-def full() -> Iterator[Rendered]:
-    """With users, one of them a server."""
-    with rendered_broker(
-        CFG.replace("USER\n", "User = robot\nPassword = s3cret-of-robot\n", 1), "--with-users"
-    ) as broker:
+    with rendered_broker(CFG) as broker:
         yield broker
 
 
@@ -121,10 +95,7 @@ def test_listeners(bare):
 def test_nobody_is_there(bare):
     """No guest, no user at all: definitions without users do not make RabbitMQ invent one; the queues are there."""
     assert bare.eval("rabbit_auth_backend_internal:list_users()") == "[]"
-    assert (
-        bare.eval("lists:sort([element(4, element(2, Q)) || Q <- rabbit_amqqueue:list()])")
-        == '[<<"jobs">>,<<"metrics">>]'
-    )
+    assert bare.eval("lists:sort([element(4, element(2, Q)) || Q <- rabbit_amqqueue:list()])") == '[<<"jobs">>]'
     with pytest.raises(ProbableAuthenticationError):
         bare.client("user")
     context = bare.context(None)
@@ -167,41 +138,3 @@ def test_what_the_cs_asks_of_a_node(bare):
     assert (
         bare.eval("proplists:get_value(backlog, element(2, application:get_env(rabbit, tcp_listen_options)))") == "4096"
     )
-
-
-def test_people_log_in_by_certificate(full):
-    """From the boot on, with rendered users; publishing goes to NAME.x alone, and nobody declares."""
-    connection = full.client("pilot")
-    channel = connection.channel()
-    channel.confirm_delivery()
-    channel.basic_publish("jobs.x", "k", b"x", mandatory=True)
-    with pytest.raises(pika.exceptions.ChannelClosedByBroker, match="403"):
-        connection.channel().queue_declare("mine", durable=True)
-    connection.close()
-    with pytest.raises(ProbableAuthenticationError):
-        full.client("stranger")
-    assert full.eval('rabbit_auth_backend_internal:exists(<<"guest">>)') == "false"
-
-
-def test_a_server_logs_in_by_password(full):
-    """PLAIN for the server that the CS names, over TLS and with the host's certificate; with its password only."""
-    connection = full.client("host", ROBOT)
-    connection.channel().basic_publish("metrics.x", "k", b"x")
-    connection.close()
-    for wrong in (pika.PlainCredentials("robot", "guess"), pika.PlainCredentials("guest", "guest")):
-        with pytest.raises(ProbableAuthenticationError):
-            full.client("host", wrong)
-    with pytest.raises((IncompatibleProtocolError, AMQPConnectionError)):
-        full.client(None, ROBOT)
-
-
-def test_connections_of_a_user_are_limited(full):
-    """The third of two is refused; somebody else still gets in, and so do pilots, who have no such limit here."""
-    open_ones = [full.client("user") for _ in range(2)]
-    try:
-        with pytest.raises((ConnectionClosedByBroker, AMQPConnectionError), match="limit"):
-            full.client("user")
-        open_ones += [full.client("pilot") for _ in range(3)]
-    finally:
-        for connection in open_ones:
-            connection.close()

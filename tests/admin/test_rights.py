@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pika
 import pytest
 from support.broker import Broker
+from support.commands import rows
 
 Action = Callable[[Any], object]
 
@@ -38,10 +40,19 @@ def tail(queue: str) -> Action:
     return follow
 
 
+class Two(NamedTuple):
+    """Queues, and the CFG that knows both."""
+
+    b: str
+    c: str
+    cfg: Path
+
+
 @pytest.fixture
 def two(make_queue):
     """Two queues, B and C. User may do everything on both, pilot publishes to both."""
-    return make_queue()[0], make_queue()[0]
+    (b, _), (c, cfg) = make_queue(), make_queue()
+    return Two(b, c, cfg)
 
 
 @pytest.mark.parametrize(
@@ -82,11 +93,49 @@ def test_rights(devbroker, two, role, action, code):
 )
 def test_nobody_but_an_administrator_can_splice(devbroker, two, attack):
     """Whoever publishes, consumes and watches both queues still cannot lead one's messages into the other, nor away."""
-    b, c = two
+    b, c, _ = two
     assert refusal(devbroker, "user", lambda channel: attack(channel, b, c)) == 403
     with devbroker.channel("pilot") as channel:
         channel.basic_publish(f"{b}.x", "k", b"x", mandatory=True)
     assert (devbroker.count(b), devbroker.count(c)) == (1, 0)
+
+
+def splice_by_binding(channel: Any, b: str, c: str) -> None:
+    channel.exchange_bind(f"{c}.x", f"{b}.tap", "#")
+
+
+def splice_by_dead_letters(channel: Any, b: str, c: str) -> None:
+    arguments = {"x-dead-letter-exchange": f"{c}.x", "x-message-ttl": 0}
+    private = channel.queue_declare("", exclusive=True, arguments=arguments)
+    channel.queue_bind(private.method.queue, f"{b}.tap", "#")
+
+
+@pytest.mark.parametrize(
+    ("splice", "reason"),
+    [
+        (splice_by_binding, "rerouted: came through exchange '{b}.x', which does not feed {c}"),
+        (splice_by_dead_letters, "rerouted: died in amq.gen-"),
+    ],
+)
+def test_what_can_be_spliced_all_the_same_is_shown_as_rerouted(devbroker, two, splice, reason):
+    """Whoever publishes to C and watches B can lead B's messages into C, and they keep the user_id of who sent them:
+    readers of C see that they came another way, and do not take them for his.
+    """
+    b, c, cfg = two
+    pilot = devbroker.dn("pilot")
+    with devbroker.channel("user") as channel:
+        splice(channel, b, c)
+        with devbroker.channel("pilot") as sender:
+            sender.basic_publish(f"{b}.x", "k", b"of the pilot", pika.BasicProperties(user_id=pilot))
+        devbroker.wait_count(c, 1)
+    (row,) = rows(devbroker.command(["dirac-mq", "peek", c, "-j", "--cfg", str(cfg)]))
+    assert (row["body"], row["properties"]["user_id"]) == ("of the pilot", pilot)
+    assert row["origin"]["level"] is None
+    assert row["origin"]["reason"].startswith(reason.format(b=b, c=c))
+    with devbroker.channel("pilot") as channel:
+        channel.basic_publish(f"{c}.x", "k", b"to where it is", pika.BasicProperties(user_id=pilot))
+    *_, straight = rows(devbroker.command(["dirac-mq", "peek", c, "-j", "-n", "2", "--cfg", str(cfg)]))
+    assert straight["origin"] == {"level": "broker", "dn": pilot}
 
 
 def test_a_durable_private_queue_does_not_stay(devbroker):

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from diracmq_cli.devbroker.files import let_everybody_read, make_directory
 from diracmq_cli.devbroker.launch import start_broker, start_epmd, wait_for_broker
 from diracmq_cli.devbroker.node import Node
 from diracmq_cli.devbroker.ports import free_ports
+from diracmq_cli.devbroker.process import Process
 from diracmq_cli.devbroker.roles import PEOPLE
 from diracmq_cli.devbroker.state import NodeState, new_state
 
@@ -32,25 +33,58 @@ COMMAND = Path(sys.executable).with_name("dirac-mq")
 
 def render(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run ``broker render`` with nothing of the caller's environment; ``directory`` is HOME and DIRAC's root."""
+    return _run(directory, "render", *arguments)
+
+
+def _run(directory: Path, verb: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    clean = {"PATH": "/usr/bin:/bin", "HOME": str(directory), "DIRAC_ROOT_PATH": str(directory), "LANG": "C.UTF-8"}
     return subprocess.run(
-        [str(COMMAND), "broker", "render", *arguments],
+        [str(COMMAND), "broker", verb, *arguments],
         capture_output=True,
         text=True,
         cwd=directory,
-        env={"PATH": "/usr/bin:/bin", "HOME": str(directory), "DIRAC_ROOT_PATH": str(directory), "LANG": "C.UTF-8"},
-        timeout=60,
+        env={**clean, **environment},
+        timeout=120,
         check=False,
     )
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """A running node; ``management`` and ``prometheus`` are ports of its HTTP APIs."""
+    """A node, running unless it has been killed; ``management`` and ``prometheus`` are ports of its HTTP APIs."""
 
     node: Node
     state: NodeState
     management: int
     prometheus: int
+    processes: list[Process] = field(default_factory=list)
+
+    def start(self) -> None:
+        """Start the node, and its epmd unless that runs."""
+        if not self.processes:
+            self.processes.append(start_epmd(self.node, self.state))
+        self.processes.append(start_broker(self.node, self.state))
+        # Not the state of a devbroker: what waits for the broker only looks at the process.
+        wait_for_broker(self.node, replace(self.state, broker=self.processes[-1]))
+
+    def kill(self) -> None:
+        """End the node at once."""
+        self._end(self.processes.pop())
+
+    def end(self) -> None:
+        """End all that was started."""
+        while self.processes:
+            self.kill()
+
+    def _end(self, process: Process) -> None:
+        process.signal(signal.SIGKILL)
+        process.wait(10)
+
+    def apply(self, service: str, *flags: str) -> subprocess.CompletedProcess[str]:
+        """Run ``broker apply`` on it by the CFG as it is now."""
+        layout = self.node.layout
+        found = ("--service", service, "--cfg", str(layout.cfg), *flags)
+        return _run(layout.directory, "apply", *found, X509_CERT_DIR=str(layout.certificates))
 
     @property
     def port(self) -> int:
@@ -75,14 +109,13 @@ class Rendered:
 
     def client(self, role: str | None, credentials: Any = None, vhost: str = "dirac") -> pika.BlockingConnection:
         """An independent client."""
+        return self.connect(self.context(role), credentials or pika.credentials.ExternalCredentials(), vhost)
+
+    def connect(self, context: ssl.SSLContext, credentials: Any, vhost: str = "dirac") -> pika.BlockingConnection:
+        """An independent client with a credential of its own."""
+        options = pika.SSLOptions(context, "localhost")
         return pika.BlockingConnection(
-            pika.ConnectionParameters(
-                "localhost",
-                self.port,
-                vhost,
-                credentials or pika.credentials.ExternalCredentials(),
-                ssl_options=pika.SSLOptions(self.context(role), "localhost"),
-            )
+            pika.ConnectionParameters("localhost", self.port, vhost, credentials, ssl_options=options, heartbeat=0)
         )
 
 
@@ -108,17 +141,12 @@ def rendered_broker(cfg: str, *arguments: str) -> Iterator[Rendered]:
     layout.cfg.write_text(cfg)
     layout.cfg.chmod(0o600)
     _install(node, state, prometheus, *arguments)
-    started = []
+    broker = Rendered(node, state, management, prometheus)
     try:
-        started.append(start_epmd(node, state))
-        started.append(start_broker(node, state))
-        # Not the state of a devbroker: what waits for the broker only looks at the process.
-        wait_for_broker(node, NodeState(node=state.node, ports=state.ports, broker=started[-1]))
-        yield Rendered(node, state, management, prometheus)
+        broker.start()
+        yield broker
     finally:
-        for process in reversed(started):
-            process.signal(signal.SIGKILL)
-            process.wait(10)
+        broker.end()
         shutil.rmtree(directory, ignore_errors=True)
 
 
