@@ -165,7 +165,7 @@ class Check:
     def _cs_failed(self, failure: MQError) -> Finding:
         if isinstance(failure, CredentialError) and isinstance(self._identity, MQError):
             return Finding.skipped("CS", "no credential to ask it with")
-        return Finding.failed("CS", failure, hint=_LONGER)
+        return Finding.failed("CS", failure, hint="is it up? see Servers in /DIRAC/Configuration")
 
     # -- one broker ------------------------------------------------------------------------------------------------
 
@@ -191,15 +191,14 @@ class Check:
         self, broker: _Broker, arrival: Arrival, login: str | MQError, findings: list[Finding], deadline: Deadline
     ) -> list[Asked | None]:
         """Ask the broker who we are and what we may do; None for what it could not be asked."""
-        asked: list[Asked | None] = []
         probe = arrival.broker
+        asked: list[Asked | None] = [None] * len(broker.specs)
         if probe is not None:
-            with suppress(BrokerUnreachable):
-                for spec in broker.specs:
-                    asked.append(ask(probe, spec, lambda: deadline.left or 0.0))
+            with suppress(BrokerUnreachable):  # `_greeting` will meet it too, and say so
+                asked[:] = ask(probe, broker.specs, lambda: deadline.left or 0.0)
             findings += _greeting(probe, str(login), broker.title, deadline)
             probe.close()
-        return asked + [None] * (len(broker.specs) - len(asked))
+        return asked
 
     def _destination(self, spec: Spec, asked: Asked | None, login: str | None) -> Iterator[Finding]:
         title = str(spec.address)

@@ -36,7 +36,7 @@ class Asked:
 
 
 def rights_at(spec: Spec) -> tuple[Right, ...]:
-    """What can be done there; the right to write comes last, for a broker that is blocked answers nothing after it."""
+    """What can be done there; the right to write comes last."""
     address = spec.address
     if isinstance(spec, ExchangeSpec):
         watch = Right(
@@ -87,24 +87,32 @@ def rights_at(spec: Spec) -> tuple[Right, ...]:
     return take, watch, write
 
 
-def ask(broker: BrokerProbe, spec: Spec, left: Callable[[], float]) -> Asked:
-    """Ask a broker about one destination; ``left`` is how many seconds there are.
+def ask(broker: BrokerProbe, specs: Sequence[Spec], left: Callable[[], float]) -> list[Asked]:
+    """Ask a broker about destinations; ``left`` is how many seconds there are.
+
+    Rights to write come last: a broker that is blocked answers the first of them, and then nothing.
 
     Raises:
-        BrokerLost: the connection has ended.
+        BrokerLost: the connection has ended, or there is no answer.
     """
-    answers = []
-    queue = _queue(broker, spec, left()) if isinstance(spec, QueueSpec) else None
-    for right in rights_at(spec):
-        if broker.blocked is not None:
-            answers.append(Answer(None, "not asked: the broker is blocked"))
-        elif right.check == "write":
-            answers.append(broker.may_write(right.thing, left()))
-        elif right.check == "take":
-            answers.append(broker.may_take(right.thing, left()))
-        else:
-            answers.append(broker.may_watch(right.thing, left()))
-    return Asked(queue=queue, answers=tuple(answers))
+    queues = [_queue(broker, spec, left()) if isinstance(spec, QueueSpec) else None for spec in specs]
+    reading = [[_read(broker, right, left()) for right in rights_at(spec)[:-1]] for spec in specs]
+    writing = [_write(broker, rights_at(spec)[-1], left()) for spec in specs]
+    return [
+        Asked(queue=queue, answers=(*answers, answer))
+        for queue, answers, answer in zip(queues, reading, writing, strict=True)
+    ]
+
+
+def _read(broker: BrokerProbe, right: Right, timeout: float) -> Answer:
+    ask_for = broker.may_take if right.check == "take" else broker.may_watch
+    return ask_for(right.thing, timeout)
+
+
+def _write(broker: BrokerProbe, right: Right, timeout: float) -> Answer:
+    if broker.blocked is not None:
+        return Answer(None, "not asked: the broker is blocked")
+    return broker.may_write(right.thing, timeout)
 
 
 def _queue(broker: BrokerProbe, spec: QueueSpec, timeout: float) -> Finding:
