@@ -7,13 +7,15 @@ No method blocks beyond the timeout that it is given.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from diracmq_cli.core.message import Delivery, Handled, Message, Receipt
 from diracmq_cli.core.model import QueueSpec
 from diracmq_cli.core.policy import Refused
 from diracmq_cli.core.spool import Label, SpoolEntry
 from diracmq_cli.core.verdict import Verdict
+
+T_co = TypeVar("T_co", covariant=True)
 
 
 class Publisher(Protocol):
@@ -53,7 +55,7 @@ class Publisher(Protocol):
         """Close channel and connection, within a second or so, whatever the other side does."""
 
 
-class Dialler(Protocol):
+class Dialler(Protocol[T_co]):
     """Connects to a broker while its caller does something else."""
 
     @property
@@ -70,8 +72,8 @@ class Dialler(Protocol):
     def fileno(self) -> int:
         """A descriptor that is readable when the attempt has ended."""
 
-    def result(self) -> Publisher:
-        """The publisher on the new connection.
+    def result(self) -> T_co:
+        """What the new connection is for: a publisher, a receiver.
 
         Raises:
             MQError: there is none, for that reason; every address that failed is named.
@@ -348,6 +350,13 @@ class Keeper(Protocol):
     def backlog(self) -> Backlog | None:
         """What this very run has kept, to be sent before anything newer; None before the first message."""
 
+    def waiting(self) -> int:
+        """How many of the messages kept still wait.
+
+        Raises:
+            OutputError: the spool cannot be read.
+        """
+
     def append(self, messages: Sequence[Message]) -> None:
         """Keep messages. They are on the disk when this returns; when it raises, none of them is.
 
@@ -358,10 +367,3 @@ class Keeper(Protocol):
 
     def close(self) -> None:
         """Let go of what is kept: the next sender, or ``dirac-mq spool flush``, may have it."""
-    def waiting(self) -> int:
-        """How many of the messages kept still wait.
-
-        Raises:
-            OutputError: the spool cannot be read.
-        """
-

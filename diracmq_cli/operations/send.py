@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from diracmq_cli.core.message import Message, Outcome, Receipt
 from diracmq_cli.core.ports import Publisher
-from diracmq_cli.errors import BrokerUnreachable, CredentialError, DataError, MQError, TemporaryFailure, UsageError
+from diracmq_cli.errors import DataError, MQError, TemporaryFailure, UsageError
 from diracmq_cli.operations.account import Account
 from diracmq_cli.operations.deadline import Deadline, soonest
 from diracmq_cli.operations.intake import Intake
@@ -62,7 +62,6 @@ class Sending:
         self._safe = None if kept is None else Safekeeping(kept, account, prepare, self._refuse)
         self._again: deque[Message] = deque()
         self._bad: MQError | None = None
-        self._doubted = False
         self._blocked: str | None = None
 
     def run(self) -> None:
@@ -206,7 +205,6 @@ class Sending:
             return
         self._stall.restart()
         self._line.progress()
-        self._doubted = False
         if self._safe is None:
             self._account.settle(self._account.take(receipts))
             return
@@ -283,10 +281,6 @@ class Sending:
             if foreign:
                 self._line.hurry(LAST_DIAL)
             return
-        doubtful = isinstance(error, CredentialError) and not self._doubted
-        if not doubtful and not isinstance(error, BrokerUnreachable):
-            raise error
-        self._doubted = True  # a credential that has ended may have been renewed; one that is refused again has not
         self._line.lost(error)
 
     def _too_late(self) -> MQError:

@@ -10,12 +10,15 @@ import os
 import select
 import threading
 from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
 
-from diracmq_cli.core.ports import Publisher, Session
+from diracmq_cli.core.ports import Session
 from diracmq_cli.wiring.signals import StopSignals
 
+T = TypeVar("T")
 
-class ThreadDialler:
+
+class ThreadDialler(Generic[T]):
     """Dials in a thread of its own, one attempt at a time.
 
     The thread watches the pipe of the signals as ``broker.connect`` does, so a stop ends the attempt; it is a daemon,
@@ -24,16 +27,21 @@ class ThreadDialler:
     Args:
         before: called in the caller's thread before each attempt.
         connect: logs in within so many seconds.
+        serve: makes of the session what its user wants.
         on_session: told, in the caller's thread, of each session.
     """
 
     def __init__(
-        self, before: Callable[[], object], connect: Callable[[float], Session], on_session: Callable[[Session], None]
+        self,
+        before: Callable[[], object],
+        connect: Callable[[float], Session],
+        serve: Callable[[Session], T],
+        on_session: Callable[[Session], None],
     ) -> None:
-        self._before, self._connect, self._on_session = before, connect, on_session
+        self._before, self._connect, self._serve, self._on_session = before, connect, serve, on_session
         self._read_end, self._write_end = os.pipe()
         self._thread: threading.Thread | None = None
-        self._outcome: tuple[Session, Publisher] | BaseException | None = None
+        self._outcome: tuple[Session, T] | BaseException | None = None
 
     @property
     def busy(self) -> bool:
@@ -55,7 +63,7 @@ class ThreadDialler:
         """See ``core.ports.Dialler``."""
         return self._read_end
 
-    def result(self) -> Publisher:
+    def result(self) -> T:
         """See ``core.ports.Dialler``."""
         assert self._thread is not None
         self._thread.join()
@@ -64,15 +72,15 @@ class ThreadDialler:
         assert outcome is not None
         if isinstance(outcome, BaseException):
             raise outcome
-        session, publisher = outcome
+        session, served = outcome
         self._on_session(session)
-        return publisher
+        return served
 
     def _dial(self, timeout: float) -> None:
         try:
             session = self._connect(timeout)
             try:
-                self._outcome = session, session.publisher()
+                self._outcome = session, self._serve(session)
             except BaseException:
                 session.close()
                 raise

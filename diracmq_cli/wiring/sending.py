@@ -14,7 +14,8 @@ from diracmq_cli.errors import AccessError, BrokerUnreachable, CredentialError, 
 from diracmq_cli.operations.account import Account, SendSummary
 from diracmq_cli.operations.deadline import Deadline
 from diracmq_cli.operations.intake import Intake
-from diracmq_cli.operations.line import Backoff, Line, Patience
+from diracmq_cli.operations.line import Line
+from diracmq_cli.operations.redial import Backoff, Patience
 from diracmq_cli.operations.send import Sending
 from diracmq_cli.operations.sendrequest import SendRequest, Surroundings
 from diracmq_cli.wiring.console import Console
@@ -31,6 +32,7 @@ from diracmq_cli.wiring.sendoptions import (
     overrides_of,
     source_of,
 )
+from diracmq_cli.wiring.sendwatch import Watched
 from diracmq_cli.wiring.setup import Setup, require_amqp
 from diracmq_cli.wiring.target import Target
 
@@ -66,16 +68,18 @@ def run_send(setup: Setup, options: SendOptions, console: Console) -> None:
     account = Account(SendSummary(), receipts, refused, patient=options.spool is not None)
     spool = _spool(options, sender.login, target, console)
     line = _line(setup, target, options, whole, console, prepare, sender)
+    intake = Intake(source, time.monotonic)
+    watched = Watched(options, console, intake, account.summary)
     around = Surroundings(
         clock=time.monotonic,
         stop=console.stop,
         wait=partial(wait, console.stop),
         on_blocked=lambda reason: console.talk.state(_blocked(target.service.name, reason)),
         on_refused=lambda error: console.talk.warning(f"{error}; this message is left out"),
-        on_turn=_nothing,
+        on_turn=watched.turn,
     )
     sending = Sending(
-        Intake(source, time.monotonic),
+        intake,
         line,
         prepare,
         _request(target, options),
@@ -92,6 +96,7 @@ def run_send(setup: Setup, options: SendOptions, console: Console) -> None:
             raise
         console.talk.warning(str(error))
     finally:
+        watched.end()
         talkative = options.framing.many or console.verbose or console.stop.requested or summary.spooled
         if talkative and (line.was_up or spool is not None):
             console.talk.info(f"{target.spec.address}: {summary.text()}")
@@ -149,7 +154,12 @@ def _line(
 
     outage = options.longest_outage
     return Line(
-        ThreadDialler(setup.renew, connect, lambda session: prepare.connected(session.local_address)),
+        ThreadDialler(
+            setup.renew,
+            connect,
+            lambda session: session.publisher(),
+            lambda session: prepare.connected(session.local_address),
+        ),
         Patience(outage=outage, for_ever=options.spool is not None),
         whole=whole,
         backoff=Backoff(outage, random.random),
@@ -162,7 +172,3 @@ def _blocked(service: str, reason: str | None) -> str:
     if reason is None:
         return f"the broker of {service} takes messages again"
     return f"the broker of {service} blocks publishers ({reason}); waiting"
-
-
-def _nothing() -> None:
-    """Nobody watches how far it is."""
