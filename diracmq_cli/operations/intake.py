@@ -23,6 +23,10 @@ class Intake:
 
     def __init__(self, source: Source, clock: Clock) -> None:
         self.ended = False
+        self.messages = 0
+        """Messages read so far."""
+        self.octets = 0
+        """Octets of their bodies."""
         self._source, self._clock = source, clock
         self._waiting: deque[Message] = deque()
         self._octets = 0
@@ -75,7 +79,10 @@ class Intake:
         if batch and not self._waiting:
             self._hold.restart()
         self._waiting.extend(batch)
-        self._octets += sum(message.size for message in batch)
+        octets = sum(message.size for message in batch)
+        self._octets += octets
+        self.octets += octets
+        self.messages += len(batch)
         return bool(batch)
 
     def take(self) -> Message:

@@ -39,14 +39,16 @@ class Talk:
     ) -> None:
         self._program = program
         self._stream = stream
-        self._quiet = quiet
-        self._look = look or Look()
+        self.quiet = quiet
+        self.look = look or Look()
         self._clock = clock
         self._state: str | None = None
+        self.before: Callable[[], None] | None = None
+        """Called before each line: whoever draws on the terminal takes that away."""
 
     def info(self, text: str) -> None:
         """Say something once, such as what is followed or how it ended."""
-        if not self._quiet:
+        if not self.quiet:
             self._say(text)
 
     def state(self, text: str) -> None:
@@ -60,10 +62,12 @@ class Talk:
         self._say(text, warning=True)
 
     def _say(self, text: str, *, warning: bool = False) -> None:
+        if self.before is not None:
+            self.before()
         word = ""
         if warning:
-            word = f"\x1b[{_WARNING_STYLE}mwarning:\x1b[m " if self._look.color else "warning: "
-        time_before = "" if self._look.is_terminal else time_to_json(int(self._clock())) + " "
+            word = f"\x1b[{_WARNING_STYLE}mwarning:\x1b[m " if self.look.color else "warning: "
+        time_before = "" if self.look.is_terminal else time_to_json(int(self._clock())) + " "
         with suppress(OSError, ValueError):  # ValueError: it was closed
-            self._stream.write(f"{time_before}{self._program}: {word}{self._look.carried(visible(text))}\n")
+            self._stream.write(f"{time_before}{self._program}: {word}{self.look.carried(visible(text))}\n")
             self._stream.flush()
