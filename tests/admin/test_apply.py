@@ -14,6 +14,7 @@ from support.chain_parts import name as subject
 from support.chains import root
 from support.commands import rows
 from support.csserver import CS, TlsServer
+from support.forked import Fleet, fleet_in
 from support.managed import ACCOUNT, PASSWORD, WAYS, World, management, section
 from support.proxies import Holder
 
@@ -38,10 +39,17 @@ def api(_session_broker: Broker) -> Iterator[int]:
         broker.eval(f'rabbit_auth_backend_internal:delete_user(<<"{ACCOUNT}">>, <<"test">>)')
 
 
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """What runs the commands."""
+    with fleet_in(tmp_path_factory.mktemp("commands"), at_once=1) as fleet:
+        yield fleet
+
+
 @pytest.fixture
-def world(devbroker: Broker, api: int, tmp_path: Path) -> Iterator[World]:
+def world(devbroker: Broker, api: int, tmp_path: Path, fleet: Fleet) -> Iterator[World]:
     """A service with one queue: pilot publishes, user does everything; the vhost is not there yet."""
-    world = World(devbroker, api, tmp_path)
+    world = World(devbroker, api, tmp_path, fleet)
     user, pilot = devbroker.dn("user"), devbroker.dn("pilot")
     world.queue(Publishers=f"{user}, {pilot}", Consumers=user, Watchers=user)
     try:
@@ -343,13 +351,3 @@ def test_an_old_copy_of_the_cs_takes_nothing_away(applied: World, tmp_path: Path
     assert attempt(applied, "user", get) is None
     assert applied.again("apply", "--yes", XDG_CACHE_HOME=str(tmp_path)).status == 0
     assert attempt(applied, "user", get) == 403
-
-
-def test_the_right_stays_gone_after_a_restart(applied: World) -> None:
-    """What apply took away the broker's own start does not bring back."""
-    applied.queue(Consumers=None)
-    assert applied.run("apply").status == 0
-    applied.broker.kill()
-    applied.broker.start()
-    assert attempt(applied, "user", get) == 403
-    assert attempt(applied, "user", publish) is None

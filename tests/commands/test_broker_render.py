@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import re
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from subprocess import CompletedProcess
 
 import pytest
+from support.broker import Completed
+from support.forked import Fleet, fleet_in
 from support.pki import make_pki
-from support.rendered import render
+from support.rendered import clean_environment
 
 CFG = """
 Registry
@@ -88,20 +90,20 @@ class Place:
     """A directory with a CFG, a CA directory, a host certificate and its key."""
 
     directory: Path
+    fleet: Fleet
 
     @property
     def out(self) -> Path:
         return self.directory / "out"
 
-    def run(self, *arguments: str, service: str = "mq", more: str = "") -> CompletedProcess[str]:
+    def run(self, *arguments: str, service: str = "mq", more: str = "") -> Completed:
         cfg = self.directory / "dirac.cfg"
         cfg.write_text(CFG.replace("MORE", more))
         cfg.chmod(0o600)
-        return render(
-            self.directory,
-            *("--service", service, "--cfg", "dirac.cfg", "--out", "out", "--ca-dir", "certificates"),
-            *("--host-cert", "host.pem", "--host-key", "key.pem", *arguments),
-        )
+        places = ("--cfg", "dirac.cfg", "--out", "out", "--ca-dir", "certificates")
+        host = ("--host-cert", "host.pem", "--host-key", "key.pem")
+        command = ["broker", "render", "--service", service, *places, *host, *arguments]
+        return self.fleet.run(command, clean_environment(self.directory), cwd=self.directory)
 
     def contents(self) -> dict[str, tuple[int, bytes]]:
         """Modes and octets of all files in ``out``."""
@@ -112,19 +114,31 @@ class Place:
         }
 
 
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory) -> Iterator[Fleet]:
+    with fleet_in(tmp_path_factory.mktemp("commands"), at_once=1) as fleet:
+        yield fleet
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory) -> Path:
+    """A CA directory; nothing here changes it."""
+    return make_pki(tmp_path_factory.mktemp("pki")).ca_directory
+
+
 @pytest.fixture
-def place(tmp_path) -> Place:
-    make_pki(tmp_path)
+def place(tmp_path, certificates, fleet) -> Place:
+    (tmp_path / "certificates").symlink_to(certificates)
     (tmp_path / "host.pem").write_text("certificate")
     (tmp_path / "key.pem").write_text("very secret key")
     (tmp_path / "key.pem").chmod(0)
-    return Place(tmp_path)
+    return Place(tmp_path, fleet)
 
 
 def test_what_it_writes(place):
     """Files, their states on stdout, where they go in the README; the key is neither read nor copied."""
     done = place.run()
-    assert done.returncode == 0, done.stderr
+    assert done.status == 0, done.stderr
     found = place.contents()
     plain = {"README", "rabbitmq.conf", "advanced.config", "enabled_plugins", "definitions.json", "ca.pem"}
     assert plain <= found.keys()
@@ -143,7 +157,7 @@ def test_what_it_writes(place):
 
 def test_twice_is_the_same(place):
     """Identical octets, and the command says so; a file that somebody changed is put right and named."""
-    assert place.run().returncode == 0
+    assert place.run().status == 0
     first = place.contents()
     done = place.run("-j")
     assert place.contents() == first
@@ -167,14 +181,14 @@ def test_users_only_when_asked(place):
     assert mode == 0o600
     assert [user["name"] for user in json.loads(text)["users"]] == ["/DC=org/CN=Jane", "/DC=org/CN=Pilot"]
     assert "guest" not in text.decode()
-    assert done.returncode == 0
+    assert done.status == 0
     assert "come back at each restart" in (place.out / "README").read_text()
 
 
 def test_flags_reach_the_files(place):
     """Listeners, CRLs, limited proxies, number of proxies, places."""
     flags = ("--listen", "192.0.2.1", "--listen", "[2001:db8::1]:5679", "--crl", "off", "--limited", "reject")
-    assert place.run(*flags, "--max-proxies", "2", "--etc", "/srv/mq").returncode == 0
+    assert place.run(*flags, "--max-proxies", "2", "--etc", "/srv/mq").status == 0
     conf, advanced = (place.contents()[name][1].decode() for name in ("rabbitmq.conf", "advanced.config"))
     assert "listeners.ssl.1 = 192.0.2.1:5671\nlisteners.ssl.2 = [2001:db8::1]:5679\n" in conf
     assert "load_definitions = /srv/mq/definitions.json\n" in conf
@@ -206,7 +220,7 @@ def test_flags_reach_the_files(place):
 def test_what_is_refused(place, more, flags, service, status, said):
     """The place is named, nothing is on stdout, and nothing is left on disk."""
     done = place.run(*flags, service=service, more=more)
-    assert (done.returncode, done.stdout) == (status, ""), done.stderr
+    assert (done.status, done.stdout) == (status, ""), done.stderr
     assert said in done.stderr
     assert not place.out.exists()
 
@@ -214,10 +228,10 @@ def test_what_is_refused(place, more, flags, service, status, said):
 def test_what_is_odd(place):
     """Warnings, with the files written all the same; --strict has nothing against queues."""
     done = place.run(more="Watchers = group:pilots")
-    assert done.returncode == 0
+    assert done.status == 0
     assert (
         "warning: /Resources/MQServices/mq/Queues/jobs in dirac.cfg: Watchers reaches /DC=org/CN=Pilot" in done.stderr
     )
     assert "warning: no CRL of /DC=org/DC=example/CN=Test CA in" in done.stderr
     assert "10 GB" not in done.stderr
-    assert place.run("--strict").returncode == 0
+    assert place.run("--strict").status == 0

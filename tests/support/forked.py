@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from support import forkserver
+from support.broker import Completed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,9 +43,18 @@ class Fleet:
         self._ended: dict[int, Ended] = {}
 
     def start(
-        self, arguments: Sequence[str], environment: Mapping[str, str], *, stdin: bytes = b"", network: bool = True
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        stdin: bytes = b"",
+        network: bool = True,
+        cwd: Path | None = None,
     ) -> int:
-        """Start one, when few enough run; returns its number. Without ``network`` it has no route to anywhere."""
+        """Start one in ``cwd`` or a directory of its own, when few enough run; returns its number.
+
+        Without ``network`` it has no route to anywhere.
+        """
         self.wait(60, until=self._at_once - 1)
         number, self._count = self._count, self._count + 1
         directory = self._directory / str(number)
@@ -56,6 +66,7 @@ class Fleet:
             "environment": dict(environment),
             "directory": str(directory),
             "network": network,
+            "cwd": str(cwd or directory),
         }
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(task).encode() + b"\n")
@@ -76,6 +87,14 @@ class Fleet:
             for line in lines:
                 self._take(**json.loads(line))
         return self._ended
+
+    def run(
+        self, arguments: Sequence[str], environment: Mapping[str, str], *, cwd: Path | None = None, timeout: float = 60
+    ) -> Completed:
+        """Run one to its end."""
+        number = self.start(arguments, environment, cwd=cwd)
+        ended = self.wait(timeout)[number]
+        return Completed(ended.status, ended.stdout, ended.stderr, ended.stdout.encode())
 
     def _take(self, *, id: int, status: int, seconds: float) -> None:  # noqa: A002 - as the line has it
         stdout, stderr = ((self._directory / str(id) / name).read_text() for name in ("stdout", "stderr"))

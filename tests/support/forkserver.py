@@ -15,7 +15,29 @@ import sys
 import time
 from typing import Any, NoReturn
 
-_VERBS = {"send": "sending", "peek": "peeking", "list": "listing", "consume": "consuming", "tail": "tailing"}
+_VERBS = {
+    "send": "sending",
+    "peek": "peeking",
+    "list": "listing",
+    "consume": "consuming",
+    "tail": "tailing",
+    "broker.diff": "applying",
+    "broker.apply": "applying",
+    "broker.render": "rendering",
+}
+_LATE = (
+    "diracmq_cli.admin.difference",
+    "diracmq_cli.admin.managementapi",
+    "diracmq_cli.admin.rabbitmqctl",
+    "diracmq_cli.broker",
+    "diracmq_cli.cli.apps",
+    "diracmq_cli.cli.broker.reach",
+    "diracmq_cli.config",
+    "diracmq_cli.credentials",
+    "M2Crypto.X509",
+)
+"""What commands import only when they come to it."""
+
 _POLL = 0.01
 
 
@@ -24,7 +46,7 @@ def main() -> None:
     for verb, module in _VERBS.items():
         importlib.import_module(f"diracmq_cli.cli.{verb}")
         importlib.import_module(f"diracmq_cli.wiring.{module}")
-    for name in ("diracmq_cli.cli.apps", "diracmq_cli.broker", "diracmq_cli.credentials", "M2Crypto.X509"):
+    for name in _LATE:
         importlib.import_module(name)
     running: dict[int, tuple[int, float]] = {}
     rest, open_ = b"", True
@@ -60,6 +82,7 @@ def _become(task: dict[str, Any]) -> NoReturn:
     os.chdir(task["directory"])
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         os.dup2(os.open(name, os.O_RDWR | os.O_CREAT, 0o600), number)
+    os.chdir(task["cwd"])
     os.environ.clear()
     os.environ.update(task["environment"])
     if not task["network"]:

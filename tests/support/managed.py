@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import pika
 from support.broker import Broker, Completed
+from support.forked import Fleet
 
 from diracmq_cli.admin.control import Control
 from diracmq_cli.admin.installation import find_rabbitmq
@@ -54,10 +55,12 @@ class World:
         broker: the run's broker; its people are ``user``, ``pilot``, ``operator``.
         port: of the management API.
         directory: where the CFG goes.
+        fleet: what runs the commands.
     """
 
-    def __init__(self, broker: Broker, port: int, directory: Path) -> None:
+    def __init__(self, broker: Broker, port: int, directory: Path, fleet: Fleet) -> None:
         self.broker = broker
+        self._fleet = fleet
         self.vhost = f"applied-{next(_numbers)}"
         self.cfg = directory / "local.cfg"
         self.service: dict[str, Any] = {
@@ -94,10 +97,10 @@ class World:
 
     def again(self, verb: str, *flags: str, way: str = "http", **more: str) -> Completed:
         """The same by the CFG file as it is; ``more`` are environment variables."""
-        environment = {"DIRACSYSCONFIG": str(self.cfg), **self.environment(way), **more}
+        environment = self.broker.env(DIRACSYSCONFIG=str(self.cfg), **self.environment(way), **more)
         if way == "ctl":
             flags = (*flags, "--node", self.broker.state.node)
-        return self.broker.command(["dirac-mq", "broker", verb, "--service", "mine", *flags], **environment)
+        return self._fleet.run(["broker", verb, "--service", "mine", *flags], environment)
 
     def environment(self, way: str) -> dict[str, str]:
         """What rabbitmqctl finds the broker by; a system's own is found without."""

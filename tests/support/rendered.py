@@ -31,19 +31,18 @@ from diracmq_cli.devbroker.state import NodeState, new_state
 COMMAND = Path(sys.executable).with_name("dirac-mq")
 
 
-def render(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run ``broker render`` with nothing of the caller's environment; ``directory`` is HOME and DIRAC's root."""
-    return _run(directory, "render", *arguments)
+def clean_environment(directory: Path) -> dict[str, str]:
+    """An environment with nothing of the caller's; ``directory`` is HOME and DIRAC's root."""
+    return {"PATH": "/usr/bin:/bin", "HOME": str(directory), "DIRAC_ROOT_PATH": str(directory), "LANG": "C.UTF-8"}
 
 
 def _run(directory: Path, verb: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    clean = {"PATH": "/usr/bin:/bin", "HOME": str(directory), "DIRAC_ROOT_PATH": str(directory), "LANG": "C.UTF-8"}
     return subprocess.run(
         [str(COMMAND), "broker", verb, *arguments],
         capture_output=True,
         text=True,
         cwd=directory,
-        env={**clean, **environment},
+        env={**clean_environment(directory), **environment},
         timeout=120,
         check=False,
     )
@@ -161,8 +160,9 @@ def _install(node: Node, state: NodeState, prometheus: int, *arguments: str) -> 
     shutil.copy(layout.host_key, key)
     key.chmod(0o400)
     node.account.own(key)
-    done = render(
+    done = _run(
         layout.directory,
+        "render",
         *("--service", "mq", "--cfg", str(layout.cfg), "--out", str(node.etc), "--etc", str(node.etc)),
         *("--ca-dir", str(layout.certificates), "--host-cert", str(certificate), "--host-key", str(key)),
         *("--listen", f"127.0.0.1:{state.ports.amqps}", *arguments),
