@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GRACE", "Framing", "SendOptions", "SpoolChoice", "header_table", "run_send"]
 
-_STALL_WITH_SPOOL = 30.0
+STALL_WITH_SPOOL = 30.0
 """Seconds of silence after which a sender that can keep everything looks for another connection."""
 
 
@@ -126,7 +126,7 @@ def _request(target: Target, options: SendOptions) -> SendRequest:
     return SendRequest(
         exchange=exchange_of(target),
         destination=str(target.spec.address),
-        stall=outage if options.spool is None else min(outage, _STALL_WITH_SPOOL),
+        stall=outage if options.spool is None else min(outage, STALL_WITH_SPOOL),
         outage=outage,
         grace=options.grace,
     )
