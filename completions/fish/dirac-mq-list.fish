@@ -1,8 +1,42 @@
 # fish completion for dirac-mq-list; generated from the command itself, see `make docs`.
+# Names of the CS that earlier commands have kept, of the kinds in the first argument. Where the word has a colon or a
+# slash, they are addresses. fish quotes what it inserts.
+function __dirac_mq_names
+    set -l file $HOME/.cache
+    string match -q '/*' -- "$XDG_CACHE_HOME"; and set file $XDG_CACHE_HOME
+    set file $file/dirac-mq/names
+    test -f "$file" -a -O "$file" -a -r "$file"; or return
+    set -l kinds $argv[1]
+    string match -qr '[:/]' -- (commandline -ct); and set kinds (string upper $kinds)
+    string replace -rf "^[$kinds] " '' <$file
+end
+# Whether as many arguments as the first one says stand before the word, options and their values not counted; the other
+# arguments are options that have values.
+function __dirac_mq_place
+    set -l place 0
+    set -l skip
+    for word in (commandline -opc)
+        if test -n "$skip"
+            set skip
+        else if contains -- $word $argv[2..]
+            set skip yes
+        else if not string match -q -- '-*' $word
+            set place (math $place + 1)
+        end
+    end
+    test $place -eq $argv[1]
+end
 complete -c dirac-mq-list -f
-complete -c dirac-mq-list -s b -l broker -x -d 'Service of the CS to use, or amqps://host:port/vhost of a broker.'
+complete -c dirac-mq-list -f -a '(__dirac_mq_names q)'
+complete -c dirac-mq-list -l service -x -a '(__dirac_mq_names s)' -d 'Only the queues of this service of the CS.'
+complete -c dirac-mq-list -l explain -d 'Show each setting of the queues named, and the file or server that says so.'
+complete -c dirac-mq-list -l as-cfg -d 'Write the smallest CFG that holds the queues named, to ship with pilots.'
+complete -c dirac-mq-list -l watch -d 'Show them again and again, with the change per second, until Ctrl-C.'
+complete -c dirac-mq-list -l interval -x -d 'Time between two looks (default 2s).'
+complete -c dirac-mq-list -s b -l broker -x -a '(__dirac_mq_names s)' -d 'Service of the CS to use, or amqps://host:port/vhost of a broker.'
 complete -c dirac-mq-list -l cfg -r -F -d 'CFG file to read besides DIRAC\'s own; the last one wins.'
 complete -c dirac-mq-list -s o -x -d 'Set one option of the configuration, as in DIRAC.'
+complete -c dirac-mq-list -l cs-max-age -x -d 'Trust the kept copy of the remote CS for this long (default 1h; 0 asks first).'
 complete -c dirac-mq-list -l cert -r -F -d 'Certificate to log in with.'
 complete -c dirac-mq-list -l key -r -F -d 'Its private key.'
 complete -c dirac-mq-list -l proxy -r -F -d 'RFC 3820 proxy to log in with (default $X509_USER_PROXY).'

@@ -1,0 +1,46 @@
+# fish completion for dirac-mq-check; generated from the command itself, see `make docs`.
+# Names of the CS that earlier commands have kept, of the kinds in the first argument. Where the word has a colon or a
+# slash, they are addresses. fish quotes what it inserts.
+function __dirac_mq_names
+    set -l file $HOME/.cache
+    string match -q '/*' -- "$XDG_CACHE_HOME"; and set file $XDG_CACHE_HOME
+    set file $file/dirac-mq/names
+    test -f "$file" -a -O "$file" -a -r "$file"; or return
+    set -l kinds $argv[1]
+    string match -qr '[:/]' -- (commandline -ct); and set kinds (string upper $kinds)
+    string replace -rf "^[$kinds] " '' <$file
+end
+# Whether as many arguments as the first one says stand before the word, options and their values not counted; the other
+# arguments are options that have values.
+function __dirac_mq_place
+    set -l place 0
+    set -l skip
+    for word in (commandline -opc)
+        if test -n "$skip"
+            set skip
+        else if contains -- $word $argv[2..]
+            set skip yes
+        else if not string match -q -- '-*' $word
+            set place (math $place + 1)
+        end
+    end
+    test $place -eq $argv[1]
+end
+complete -c dirac-mq-check -f
+complete -c dirac-mq-check -s b -l broker -x -a '(__dirac_mq_names s)' -d 'Service of the CS to use, or amqps://host:port/vhost of a broker.'
+complete -c dirac-mq-check -l cfg -r -F -d 'CFG file to read besides DIRAC\'s own; the last one wins.'
+complete -c dirac-mq-check -s o -x -d 'Set one option of the configuration, as in DIRAC.'
+complete -c dirac-mq-check -l cs-max-age -x -d 'Trust the kept copy of the remote CS for this long (default 1h; 0 asks first).'
+complete -c dirac-mq-check -l cert -r -F -d 'Certificate to log in with.'
+complete -c dirac-mq-check -l key -r -F -d 'Its private key.'
+complete -c dirac-mq-check -l proxy -r -F -d 'RFC 3820 proxy to log in with (default $X509_USER_PROXY).'
+complete -c dirac-mq-check -l capath -x -a '(__fish_complete_directories)' -d 'Directory of trusted CAs (default $X509_CERT_DIR).'
+complete -c dirac-mq-check -s t -l timeout -x -d 'End after this long at most, such as 300ms, 5s, 2m, 1h.'
+complete -c dirac-mq-check -s j -l json -d 'Write JSON, one object a line, to stdout.'
+complete -c dirac-mq-check -s q -l quiet -d 'Say nothing on stderr but warnings and errors.'
+complete -c dirac-mq-check -s v -l verbose -d 'Say more on stderr.'
+complete -c dirac-mq-check -s d -d 'Log to stderr: -d, -dd, -ddd say more and more.'
+complete -c dirac-mq-check -l debug -d 'Show tracebacks of errors.'
+complete -c dirac-mq-check -l color -x -a 'auto always never' -d 'Colour: auto, always or never (NO_COLOR is honoured).'
+complete -c dirac-mq-check -l version -d 'Show the version and exit.'
+complete -c dirac-mq-check -s h -l help -d 'Show this message and exit.'
