@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from diracmq_cli.output.talk import Talk
 from diracmq_cli.output.terminal import ColorMode, Look, look_of
 from diracmq_cli.output.writer import Writer
-from diracmq_cli.wiring.signals import StopSignals
+from diracmq_cli.wiring.signals import StopFlag
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Console:
     """Where a command writes and what may stop it; ``afterwards`` holds what to do when its end has been told."""
 
-    stop: StopSignals
+    stop: StopFlag
     talk: Talk
     writer: Writer
     look: Look
@@ -29,7 +29,7 @@ class Console:
     def of_process(
         cls,
         program: str,
-        stop: StopSignals,
+        stop: StopFlag,
         *,
         json: bool,
         quiet: bool,

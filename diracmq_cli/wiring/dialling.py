@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 from diracmq_cli.core.ports import Session
-from diracmq_cli.wiring.signals import StopSignals
+from diracmq_cli.wiring.signals import StopFlag
 
 T = TypeVar("T")
 
@@ -89,7 +89,7 @@ class ThreadDialler(Generic[T]):
         os.write(self._write_end, b".")
 
 
-def wait(stop: StopSignals, fds: Sequence[int], seconds: float | None) -> None:
+def wait(stop: StopFlag, fds: Sequence[int], seconds: float | None) -> None:
     """Wait until one of ``fds`` is readable, a signal came, or ``seconds`` have passed (None: for ever).
 
     The pipe of the signals is not emptied: a connection that is being made watches it too.

@@ -1,27 +1,54 @@
-"""Signals: the first SIGINT or SIGTERM asks for a clean end, the second ends at once; both end as the signal does."""
+"""Asking for an end. The first SIGINT or SIGTERM asks for a clean one, the second ends at once; both end as the signal
+does."""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
+from contextlib import suppress
 from types import FrameType, TracebackType
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
-class StopSignals:
-    """The port ``Stop``, fed by signals while it is entered.
-
-    ``wake_fd`` becomes readable when a signal arrives, so that no wait for the network outlasts it. On leaving, a
-    signal that came is raised again with its default action: a shell then sees 130 or 143, as it should.
-    """
+class StopFlag:
+    """The port ``Stop``, set by whoever wants an end; ``wake_fd`` becomes readable then, so that no wait for the
+    network outlasts it."""
 
     def __init__(self) -> None:
-        self.signum: signal.Signals | None = None
+        self._asked = False
         self.wake_fd, self._wake_write = os.pipe()
         os.set_blocking(self.wake_fd, False)
         os.set_blocking(self._wake_write, False)
+
+    @property
+    def requested(self) -> bool:
+        """Whether an end was asked for."""
+        return self._asked
+
+    def ask(self) -> None:
+        """Ask for the end; from any thread, and from a signal handler."""
+        self._asked = True
+        with suppress(OSError):  # full: it is readable; closed: nobody waits
+            os.write(self._wake_write, b".")
+
+    def close(self) -> None:
+        """Close the pipe: nobody waits any more."""
+        write_end, self._wake_write = self._wake_write, -1
+        os.close(write_end)
+        os.close(self.wake_fd)
+
+
+class StopSignals(StopFlag):
+    """A flag that signals set while it is entered.
+
+    On leaving, a signal that came is raised again with its default action: a shell then sees 130 or 143, as it should.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.signum: signal.Signals | None = None
 
     @property
     def requested(self) -> bool:
@@ -39,8 +66,7 @@ class StopSignals:
         signal.set_wakeup_fd(self._wakeup_before)
         for signum, handler in self._before.items():
             signal.signal(signum, handler)
-        os.close(self.wake_fd)
-        os.close(self._wake_write)
+        self.close()
         if self.signum is not None and not isinstance(error, BrokenPipeError):
             die_of(self.signum)
 
