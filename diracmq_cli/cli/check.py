@@ -13,7 +13,7 @@ EXAMPLES = """\
 dirac-mq check
 dirac-mq check demo.jobs
 dirac-mq check -b dev -t 20s
-dirac-mq check demo.jobs -j | jq -r 'select(.status == "failed") | .detail, .next'
+dirac-mq check demo.jobs -j | jq -r 'select(.status == "failed") | .next'
 """
 
 
