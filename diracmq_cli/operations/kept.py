@@ -7,7 +7,6 @@ from contextlib import suppress
 
 from diracmq_cli.core.message import Message, Outcome, Receipt
 from diracmq_cli.core.ports import Backlog, Clock, Keeper, Publisher
-from diracmq_cli.core.spool import Losses
 from diracmq_cli.errors import MQError, OutputError, PermissionDenied, UnknownDestination
 from diracmq_cli.operations.deadline import Deadline
 from diracmq_cli.operations.drain import Drain, DrainSummary
@@ -26,7 +25,6 @@ class Kept:
     Args:
         first, second: keepers of one label, in the spool's order.
         abandoned: what earlier runs left of this owner's; asked anew for each connection.
-        losses: what the spool has lost so far.
     """
 
     def __init__(
@@ -35,14 +33,12 @@ class Kept:
         second: Keeper,
         abandoned: Callable[[], Iterable[Backlog]],
         *,
-        losses: Callable[[], Losses],
         exchange: str,
         clock: Clock,
     ) -> None:
         self.error: OutputError | None = None
         """The first reason why the disk did not take something, or could not be read."""
         self.summary = DrainSummary()
-        self.losses = losses
         self._first, self._second = first, second
         self._abandoned, self._exchange, self._clock = abandoned, exchange, clock
         self._drain: Drain | None = None

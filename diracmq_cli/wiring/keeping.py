@@ -48,8 +48,9 @@ class SendersSpool:
         else:
             limit = DEFAULT_LIMIT if choice.limit is None else choice.limit
             self._spool = Spool(directory, ttl=choice.ttl, limit=limit)
+            console.afterwards.callback(self._spool.close)
             first, second = self._spool.keeper(label), self._spool.keeper(label)
-        self.kept = Kept(first, second, self._abandoned, losses=self._losses, exchange=exchange, clock=time.monotonic)
+        self.kept = Kept(first, second, self._abandoned, exchange=exchange, clock=time.monotonic)
 
     def _abandoned(self) -> Iterable[Backlog]:
         return () if self._spool is None else self._spool.abandoned(self._label.owner)
@@ -82,11 +83,6 @@ class SendersSpool:
             raise Partial(
                 f"{entries(others)} in {self._path} that others own", hint="dirac-mq spool ls shows whose they are"
             )
-
-    def close(self) -> None:
-        """Close the directory."""
-        if self._spool is not None:
-            self._spool.close()
 
     def _others(self) -> int:
         counts = {} if self._spool is None else self._spool.count()

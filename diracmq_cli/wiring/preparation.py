@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 from dataclasses import replace
+from typing import Protocol
 
 from diracmq_cli.core.identity import Identity
 from diracmq_cli.core.ids import uuid7
@@ -25,7 +25,15 @@ _LOOK_EVERY = 10.0
 _ENDS_SOON = 300.0
 """Seconds before a signing key's end at which a new one is made, if there is a newer credential."""
 
-Sign = Callable[[Message], Message]
+
+class Sign(Protocol):
+    """What signs messages."""
+
+    def __call__(self, message: Message) -> Message:
+        """The message, signed."""
+
+    def connected(self) -> None:
+        """A broker has accepted the credential as it is now."""
 
 
 class Preparation:
@@ -35,7 +43,9 @@ class Preparation:
         self._overrides, self._sender, self._sign = overrides, sender, sign
 
     def connected(self, local_address: str) -> None:
-        """The stamp bears our address on the first connection."""
+        """Log-in is done: the stamp bears our address on the first connection."""
+        if self._sign is not None:
+            self._sign.connected()
         if self._sender.ip is None:
             self._sender = replace(self._sender, ip=local_address)
 
@@ -94,6 +104,9 @@ class _Signature:
         self._signs_as = self._setup.identity
         self._signer = self._setup.signer(many=self._many)
 
+    def connected(self) -> None:
+        """Nothing new: the credential is looked at for each message."""
+
     def __call__(self, message: Message) -> Message:
         """Sign one message.
 
@@ -103,8 +116,8 @@ class _Signature:
         if time.monotonic() - self._looked >= _LOOK_EVERY:
             self._looked = time.monotonic()
             self._setup.renew()
-            if self._signs_as is not self._setup.identity or self._ends_before_it:
-                self.renew()
+        if self._signs_as is not self._setup.identity or self._ends_before_it:
+            self.renew()
         spec = self._target.spec
         return self._signer.sign(message, service=spec.service.name, destination=spec.address)
 
@@ -120,6 +133,10 @@ class _Lenient:
 
     def __init__(self, sign: Sign, console: Console) -> None:
         self._sign, self._console = sign, console
+        self._next = 0.0
+
+    def connected(self) -> None:
+        """Try again at once."""
         self._next = 0.0
 
     def __call__(self, message: Message) -> Message:

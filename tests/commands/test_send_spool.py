@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from support.broker import Broker
-from support.commands import rows, shell
+from support.commands import rows, running, shell, take
 from support.faultproxy import FaultProxy
 from support.proxies import Holder, by_hand
 from support.queues import QueueFactory
@@ -367,3 +367,26 @@ def test_a_file_and_a_full_queue(devbroker: Broker, make_queue: QueueFactory, pa
     done = devbroker.command(argv, timeout=60)
     assert (done.status, done.stdout) == (5, "")
     assert set(first_arrivals([*drained(devbroker, name), *kept(path)])) == set(_lines(0, 5000))
+
+
+def test_signatures_follow_the_credential(
+    devbroker: Broker, make_queue: QueueFactory, fault_proxy: FaultProxy, path: Path, tmp_path: Path
+) -> None:
+    """What would be signed is kept unsigned while there is no valid proxy, and that is said; a renewed one signs."""
+    name, cfg = make_queue()
+    proxy = _expired(devbroker, tmp_path)
+    argv = ["dirac-mq-send", name, "--cfg", str(cfg), "-l", "-j", "--sign", f"--spool={path}", "--outage", "5s"]
+    with running(devbroker, [*argv, "-b", fault_proxy.url], X509_USER_PROXY=str(proxy)) as command:
+        command.feed(b"1\n")
+        command.shows(b"spooled")
+        command.says("messages are kept unsigned")
+        renewed = tmp_path / "renewed.pem"
+        shutil.copy(devbroker.layout.pki / "user.proxy.pem", renewed)
+        renewed.chmod(0o600)
+        renewed.rename(proxy)
+        command.says("connected", timeout=40)
+        command.feed(b"2\n")
+        command.shows(b"confirmed")
+        assert command.end().status == 0
+    signed = ["dirac-stamp" in properties.headers for _, properties, _ in take(devbroker, name)]
+    assert signed == [False, True]
