@@ -1,10 +1,17 @@
 """Keys and signatures of credentials by OpenSSL, through M2Crypto, which only this package imports.
 
-It is imported when first needed (45 ms), and of it only X509 and EVP: neither SSL nor SMIME. Octets go in and out, so
-no M2Crypto object outlives a call; names and times taken from a freed X509 object crash the interpreter.
+It is imported when first needed, and of it only the lower layer, ``m2``: the classes above import ``unittest`` and much
+else, as long again as all that TLS needs. Octets go in and out, so no object of OpenSSL outlives a call.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from M2Crypto.types import BIO, EVP_PKEY, X509
 
 
 class CryptoError(ValueError):
@@ -21,18 +28,12 @@ def check_signature(certificate: bytes, issuer: bytes) -> None:
     Raises:
         CryptoError: it is not, or one of them cannot be read.
     """
-    from M2Crypto import EVP, X509
+    from M2Crypto import m2
 
-    try:
-        signed = X509.load_cert_der_string(certificate)
-        key = X509.load_cert_der_string(issuer).get_pubkey()
-        verdict = signed.verify(key)
-    except (X509.X509Error, EVP.EVPError) as error:
-        _forget_errors()
-        raise CryptoError("cannot be read") from error
-    if verdict != 1:  # 0: wrong, -1: could not even be tried
-        _forget_errors()
-        raise CryptoError("does not bear its issuer's signature")
+    with _openssl() as used:
+        key = _key_of(_certificate(issuer, used), used)
+        if m2.x509_verify(_certificate(certificate, used), key) != 1:  # 0: wrong, -1: could not even be tried
+            raise CryptoError("does not bear its issuer's signature")
 
 
 def public_key(certificate: bytes) -> bytes:
@@ -41,14 +42,10 @@ def public_key(certificate: bytes) -> bytes:
     Raises:
         CryptoError: it cannot be read.
     """
-    from M2Crypto import EVP, X509
+    from M2Crypto import m2
 
-    try:
-        loaded = X509.load_cert_der_string(certificate)
-        return bytes(loaded.get_pubkey().as_der())
-    except (X509.X509Error, EVP.EVPError) as error:
-        _forget_errors()
-        raise CryptoError("cannot be read") from error
+    with _openssl() as used:
+        return bytes(m2.pkey_as_der(_key_of(_certificate(certificate, used), used)))
 
 
 def public_key_of(private_key: bytes, passphrase: bytes | None) -> bytes:
@@ -62,19 +59,69 @@ def public_key_of(private_key: bytes, passphrase: bytes | None) -> bytes:
         PassphraseError: it does not open with the passphrase.
         CryptoError: it cannot be read.
     """
-    from M2Crypto import EVP
-
-    try:
-        return bytes(EVP.load_key_string(private_key, lambda _verify: passphrase or b"").as_der())
-    except EVP.EVPError as error:
-        _forget_errors()
-        if passphrase is not None:
-            raise PassphraseError("does not open with that passphrase") from error
-        raise CryptoError("cannot be read") from error
-
-
-def _forget_errors() -> None:
-    """Empty OpenSSL's queue of errors: Python's ``ssl`` shares it and would report ours as its own."""
     from M2Crypto import m2
 
-    m2.err_clear_error()
+    def answer(*_verify: object) -> bytes:
+        return passphrase or b""
+
+    try:
+        with _openssl() as used:
+            key = m2.pkey_read_pem(_source(private_key, used), answer)
+            used.callback(m2.pkey_free, key)
+            return bytes(m2.pkey_as_der(key))
+    except CryptoError as error:
+        if passphrase is not None:
+            raise PassphraseError("does not open with that passphrase") from error
+        raise
+
+
+@contextmanager
+def _openssl() -> Iterator[ExitStack]:
+    """Free what the block has used of OpenSSL, and raise its refusals as a CryptoError.
+
+    A refusal is the ValueError of one of M2Crypto's classes or, where that class has not been imported, a SystemError.
+    OpenSSL's queue of errors is emptied: Python's ``ssl`` shares it and would report ours as its own.
+    """
+    from M2Crypto import m2
+
+    with ExitStack() as used:
+        try:
+            yield used
+        except CryptoError:
+            raise
+        except (ValueError, SystemError) as error:
+            raise CryptoError("cannot be read") from error
+        finally:
+            m2.err_clear_error()
+
+
+def _source(octets: bytes, used: ExitStack) -> BIO:
+    """A BIO to read the octets from."""
+    from M2Crypto import m2
+
+    source = m2.bio_new(m2.bio_s_mem())
+    used.callback(m2.bio_free, source)
+    m2.bio_write(source, octets)
+    return source
+
+
+def _certificate(octets: bytes, used: ExitStack) -> X509:
+    """The X509 that a DER certificate is."""
+    from M2Crypto import m2
+
+    certificate = m2.d2i_x509(_source(octets, used))
+    if certificate is None:
+        raise CryptoError("cannot be read")
+    used.callback(m2.x509_free, certificate)
+    return certificate
+
+
+def _key_of(certificate: X509, used: ExitStack) -> EVP_PKEY:
+    """The public key in a certificate; OpenSSL may know the certificate and not the key."""
+    from M2Crypto import m2
+
+    key = m2.x509_get_pubkey(certificate)
+    if key is None:
+        raise CryptoError("cannot be read")
+    used.callback(m2.pkey_free, key)
+    return key
