@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from diracmq_cli.core.jsonvalues import (
     Json,
@@ -27,9 +28,11 @@ from diracmq_cli.core.jsonvalues import (
 from diracmq_cli.core.message import MAX_BODY, Delivery, Message, Properties
 from diracmq_cli.core.properties import RANGES
 from diracmq_cli.core.strictjson import parse_json
-from diracmq_cli.core.values import Table, Text
-from diracmq_cli.core.verdict import Verdict
 from diracmq_cli.errors import DataError
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.values import Table, Text
+    from diracmq_cli.core.verdict import Verdict
 
 VERSION = 1
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from diracmq_cli.core.values import Table, Text
+if TYPE_CHECKING:
+    from diracmq_cli.core.values import Table, Text
 
 MAX_BODY = 16 * 1024 * 1024
 """Octets; what RabbitMQ 4.x takes by default. A larger message is refused before the broker closes the channel."""

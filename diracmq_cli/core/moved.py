@@ -10,12 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from diracmq_cli.core.message import Message
 from diracmq_cli.core.model import MessagingModel, OriginLevel, Principals, QueueSpec
 from diracmq_cli.core.registry import Registry
 from diracmq_cli.core.values import FieldValue, OpaqueString, Table, Text
 from diracmq_cli.errors import ConfigError
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.message import Message
 
 MOVED_HEADER = "dirac-moved"
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from diracmq_cli.core.dn import normalise
 from diracmq_cli.core.model import OriginLevel, Principals
 from diracmq_cli.core.refusal import READERS_OWN, Distrust
-from diracmq_cli.core.registry import Registry
-from diracmq_cli.core.verdict import Verdict
 from diracmq_cli.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.registry import Registry
+    from diracmq_cli.core.verdict import Verdict
 
 _USER = "user:"
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from diracmq_cli.core.message import Delivery
 from diracmq_cli.core.moved import MOVED_HEADER, read_move
 from diracmq_cli.core.refusal import Refusal
 from diracmq_cli.core.values import FieldValue, OpaqueString, Text, Timestamp
 from diracmq_cli.errors import VerificationError
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.message import Delivery
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from diracmq_cli.core.message import Delivery, Message
 from diracmq_cli.core.model import MessagingModel, OriginLevel, Principals, QueueSpec
 from diracmq_cli.core.moved import MOVED_HEADER, Move, as_moved, logins, read_move
 from diracmq_cli.core.publication import Publication, publication
 from diracmq_cli.core.registry import Registry
 from diracmq_cli.core.stamp import REROUTING_HEADERS
-from diracmq_cli.core.values import Text
-from diracmq_cli.core.verdict import Verdict
 from diracmq_cli.errors import VerificationError
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.message import Delivery, Message
+    from diracmq_cli.core.values import Text
+    from diracmq_cli.core.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from diracmq_cli.core.message import Message
+if TYPE_CHECKING:
+    from diracmq_cli.core.message import Message
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from diracmq_cli.core.message import PERSISTENT, Message
-from diracmq_cli.core.values import Table
 from diracmq_cli.errors import DataError
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.values import Table
 
 RESERVED_PREFIX = "dirac-"
 """Headers of this prefix are the stamp's; nobody else writes them."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
-from diracmq_cli.core.jsonvalues import Json
 from diracmq_cli.errors import DataError
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.jsonvalues import Json
 
 
 def parse_json(text: str | bytes, what: str, *, limit: int) -> Json:

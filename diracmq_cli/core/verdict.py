@@ -12,15 +12,18 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from diracmq_cli.core.message import Delivery
 from diracmq_cli.core.model import MessagingModel, OriginLevel, QueueSpec
 from diracmq_cli.core.moved import MOVED_HEADER, Movers, read_move
 from diracmq_cli.core.publication import publication
 from diracmq_cli.core.refusal import Distrust, Refusal
 from diracmq_cli.core.stamp import REROUTING_HEADERS
-from diracmq_cli.core.values import FieldValue, Text
 from diracmq_cli.errors import VerificationError
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.message import Delivery
+    from diracmq_cli.core.values import FieldValue, Text
 
 _SERVER_LOGIN = re.compile(r"[a-z0-9_-]+")
 
