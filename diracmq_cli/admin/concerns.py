@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from diracmq_cli.admin.bounds import is_bounded
 from diracmq_cli.admin.permissions import users
 from diracmq_cli.core.model import MessagingModel, QueueSpec, QueueType
-from diracmq_cli.core.registry import Registry
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.registry import Registry
 
 
 def concerns(model: MessagingModel) -> Iterator[str]:

@@ -10,9 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from diracmq_cli.admin.erlang import erlang_string
-from diracmq_cli.core.model import HostPort
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.model import HostPort
 
 PLUGIN = "rabbitmq_grid_proxy"
 CONSUMER_TIMEOUT = 1800.0

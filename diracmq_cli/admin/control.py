@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from diracmq_cli.admin.changes import Change
-from diracmq_cli.admin.entries import Entries
+if TYPE_CHECKING:
+    from diracmq_cli.admin.changes import Change
+    from diracmq_cli.admin.entries import Entries
 
 CLOSE_REASON = "rights changed in the Configuration Service"
 """What the client whose connection ends reads (AMQP connection.close 320)."""

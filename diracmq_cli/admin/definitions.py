@@ -7,9 +7,11 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from diracmq_cli.admin.permissions import Grant
-from diracmq_cli.admin.topology import Topology
+if TYPE_CHECKING:
+    from diracmq_cli.admin.permissions import Grant
+    from diracmq_cli.admin.topology import Topology
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,14 @@ so; users are ours if their names are DNs or stand in the CS, unless they have a
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from diracmq_cli.admin.changes import Action, Change
 from diracmq_cli.admin.entries import Entries, Entry, Kind
 from diracmq_cli.admin.rights import difference, lost, names
-from diracmq_cli.core.jsonvalues import Json
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.jsonvalues import Json
 
 POLICY_PREFIX = "dirac-mq-"
 _RESERVED = "amq."

@@ -10,11 +10,13 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from diracmq_cli.core.jsonvalues import Json
 from diracmq_cli.core.strictjson import parse_json
 from diracmq_cli.errors import ProtocolError
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.jsonvalues import Json
 
 LARGEST = 256 << 20
 """Octets of a definitions document: ten thousand queues with their bindings are 10 MB."""

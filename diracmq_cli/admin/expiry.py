@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from diracmq_cli.admin.authorities import Authorities
 from diracmq_cli.credentials import pem
 from diracmq_cli.credentials.cadirectory import CaDirectory
 from diracmq_cli.credentials.certificate import parse
 from diracmq_cli.credentials.der import DerError
 from diracmq_cli.credentials.files import read_file
 from diracmq_cli.errors import CredentialError, VerificationError
+
+if TYPE_CHECKING:
+    from diracmq_cli.admin.authorities import Authorities
 
 SOON = 3 * 86400.0
 """Seconds; CRLs are fetched several times a day, so that one with so little left has not come for days."""

@@ -8,15 +8,18 @@ import json
 import ssl
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from diracmq_cli.admin.changes import Action, Change
 from diracmq_cli.admin.control import CLOSE_REASON, Outcome
 from diracmq_cli.admin.entries import LARGEST, Entries, Entry, Kind, read_entries
 from diracmq_cli.admin.permissions import EVERYTHING
-from diracmq_cli.core.model import Secret
 from diracmq_cli.core.strictjson import parse_json
 from diracmq_cli.errors import BrokerUnreachable, CredentialError, MQError, PermissionDenied, ProtocolError
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.model import Secret
 
 _PORTS = {"https": 15671, "http": 15672}
 """RabbitMQ's own, not the web's: what a URL without a port means here."""

@@ -7,9 +7,12 @@ is one to read a queue ``jobs.tap``; and ``amq.default`` is the exchange through
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from diracmq_cli.core.model import MessagingModel, Source
 from diracmq_cli.errors import ConfigError
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.model import MessagingModel, Source
 
 _RESERVED = "amq."
 

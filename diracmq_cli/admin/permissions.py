@@ -12,10 +12,13 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from diracmq_cli.core.model import MessagingModel, Principals, QueueSpec, Source
-from diracmq_cli.core.registry import Registry
 from diracmq_cli.errors import ConfigError
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.model import MessagingModel, Principals, QueueSpec, Source
+    from diracmq_cli.core.registry import Registry
 
 MAX_LOGIN = 255
 """Octets: a login is compared with ``user_id``, which is a short string."""

@@ -7,6 +7,7 @@ import hmac
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from diracmq_cli.admin.bounds import bounded
@@ -16,9 +17,11 @@ from diracmq_cli.admin.definitions import User, definitions, hash_password
 from diracmq_cli.admin.names import check_names
 from diracmq_cli.admin.permissions import SERVER_LOGIN, Grant, grants
 from diracmq_cli.admin.topology import Topology, lay_out
-from diracmq_cli.core.model import BrokerService, MessagingModel
-from diracmq_cli.core.registry import Registry
 from diracmq_cli.errors import ConfigError
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.model import BrokerService, MessagingModel
+    from diracmq_cli.core.registry import Registry
 
 _LOOPBACK = re.compile(r"localhost|127(?:\.[0-9]{1,3}){3}|::1")
 _MANAGEMENT_PORTS = {"https": 15671, "http": 15672}

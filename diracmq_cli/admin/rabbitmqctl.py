@@ -15,14 +15,17 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from diracmq_cli.admin.changes import Action, Change
 from diracmq_cli.admin.control import CLOSE_REASON, Outcome
 from diracmq_cli.admin.entries import LARGEST, Entries, Kind, document, read_entries
 from diracmq_cli.admin.installation import Installation, search_path
-from diracmq_cli.core.jsonvalues import Json
 from diracmq_cli.core.strictjson import parse_json
 from diracmq_cli.errors import BrokerUnreachable, ProtocolError
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.jsonvalues import Json
 
 _BATCH = 100
 """Changes in one call, so that progress is seen and an interruption heard."""

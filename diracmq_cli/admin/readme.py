@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from diracmq_cli.admin.conffiles import AMQPS_PORT, CONNECTION_MAX, NodeSettings
-from diracmq_cli.admin.plan import Plan
 from diracmq_cli.admin.rendering import DEFINITIONS
 from diracmq_cli.admin.signingterms import POLICIES
 from diracmq_cli.core.model import QueueType
+
+if TYPE_CHECKING:
+    from diracmq_cli.admin.plan import Plan
 
 OPEN_FILES = 65536
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from diracmq_cli.admin.conffiles import NodeSettings, advanced_config, enabled_plugins, rabbitmq_conf
-from diracmq_cli.admin.plan import Plan
+
+if TYPE_CHECKING:
+    from diracmq_cli.admin.plan import Plan
 
 DEFINITIONS = "definitions.json"
 

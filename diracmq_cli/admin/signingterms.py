@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from diracmq_cli.admin.authorities import Authorities
 from diracmq_cli.admin.erlang import erlang_string
 from diracmq_cli.credentials.files import read_file
 from diracmq_cli.credentials.signingpolicy import PolicyError, read_signing_policy
 from diracmq_cli.errors import CredentialError
+
+if TYPE_CHECKING:
+    from diracmq_cli.admin.authorities import Authorities
 
 POLICIES = "signing_policy.config"
 """The file's name beside the other files of a node."""

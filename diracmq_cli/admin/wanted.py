@@ -5,12 +5,15 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from diracmq_cli.admin.definitions import hash_password
 from diracmq_cli.admin.entries import Entries, Entry, Kind, read_entries
-from diracmq_cli.admin.plan import Plan
-from diracmq_cli.core.jsonvalues import Json
-from diracmq_cli.core.model import BrokerService
+
+if TYPE_CHECKING:
+    from diracmq_cli.admin.plan import Plan
+    from diracmq_cli.core.jsonvalues import Json
+    from diracmq_cli.core.model import BrokerService
 
 _SHA256 = "rabbit_password_hashing_sha256"
 
