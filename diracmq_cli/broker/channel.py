@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from pika import spec
 from pika.amqp_object import Method
 
 from diracmq_cli.broker.errors import refusal
 from diracmq_cli.broker.frames import decode_content_header, decode_method, encode_method
-from diracmq_cli.broker.link import Link
 from diracmq_cli.errors import ProtocolError
+
+if TYPE_CHECKING:
+    from diracmq_cli.broker.link import Link
 
 M = TypeVar("M", bound=Method)
 _WITH_CONTENT = (spec.Basic.Deliver, spec.Basic.GetOk, spec.Basic.Return)

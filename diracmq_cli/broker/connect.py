@@ -6,6 +6,7 @@ import ipaddress
 import logging
 import ssl
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from pika import ConnectionParameters
 from pika.credentials import ExternalCredentials, PlainCredentials
@@ -16,10 +17,12 @@ from diracmq_cli.broker.resolve import Endpoint, resolve
 from diracmq_cli.broker.session import BrokerSession
 from diracmq_cli.broker.transport import Transport, dial
 from diracmq_cli.broker.waiting import Deadline, Interrupted, Patience
-from diracmq_cli.core.model import BrokerService, Secret
-from diracmq_cli.core.ports import Session
 from diracmq_cli.errors import BrokerUnreachable, ConfigError, CredentialError, HostUnknown, MQError, PermissionDenied
 from diracmq_cli.version import __version__
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.model import BrokerService, Secret
+    from diracmq_cli.core.ports import Session
 
 _FAIR_SHARE = 3.0
 """Seconds that an address gets at least while others wait: less would give up on a slow but good one."""

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pika import spec
-from pika.amqp_object import Method
 from pika.exceptions import AMQPError
 
 from diracmq_cli.core.values import OpaqueString, Text
 from diracmq_cli.errors import ProtocolError
+
+if TYPE_CHECKING:
+    from pika.amqp_object import Method
 
 _HEAD = struct.Struct(">BHI")
 _CONTENT = struct.Struct(">HHQ")

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from pika import spec
-from pika.amqp_object import Method
+from typing import TYPE_CHECKING
 
-from diracmq_cli.broker.channel import Content
-from diracmq_cli.broker.link import Link
+from pika import spec
+
 from diracmq_cli.broker.receiver import BaseReceiver
-from diracmq_cli.core.message import Delivery
 from diracmq_cli.core.model import QueueSpec, QueueType
+
+if TYPE_CHECKING:
+    from pika.amqp_object import Method
+
+    from diracmq_cli.broker.channel import Content
+    from diracmq_cli.broker.link import Link
+    from diracmq_cli.core.message import Delivery
 
 _PIPELINED = 50
 """Gets under way at a time: a get costs a round trip, so one by one would be slow from afar."""

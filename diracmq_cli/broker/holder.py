@@ -8,13 +8,17 @@ that a queue is empty; the broker is asked for that.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pika import spec
 
-from diracmq_cli.broker.channel import Answer, Content
 from diracmq_cli.broker.consumer import Consumer
-from diracmq_cli.broker.link import Link
-from diracmq_cli.core.message import Delivery
-from diracmq_cli.core.model import QueueSpec
+
+if TYPE_CHECKING:
+    from diracmq_cli.broker.channel import Answer, Content
+    from diracmq_cli.broker.link import Link
+    from diracmq_cli.core.message import Delivery
+    from diracmq_cli.core.model import QueueSpec
 
 
 class Holder(Consumer):

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pika import spec
 
 from diracmq_cli.broker.channel import Answer, Channel, Closed
-from diracmq_cli.broker.link import Link
 from diracmq_cli.broker.waiting import Deadline
-from diracmq_cli.core.ports import QueueStatus
+
+if TYPE_CHECKING:
+    from diracmq_cli.broker.link import Link
+    from diracmq_cli.core.ports import QueueStatus
 
 _PROBLEMS = {403: "may not look", 404: "no such queue", 405: "in exclusive use"}
 

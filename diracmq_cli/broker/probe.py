@@ -6,14 +6,17 @@ import socket
 import ssl
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from diracmq_cli.broker.connect import begin, parameters_of, require_loopback
 from diracmq_cli.broker.errors import Party, dial_failure
-from diracmq_cli.broker.resolve import Endpoint
 from diracmq_cli.broker.rights import RightsProbe
 from diracmq_cli.broker.transport import Transport, reach, secure
 from diracmq_cli.broker.waiting import Deadline, Patience
-from diracmq_cli.core.model import BrokerService, Secret
+
+if TYPE_CHECKING:
+    from diracmq_cli.broker.resolve import Endpoint
+    from diracmq_cli.core.model import BrokerService, Secret
 
 _HEARTBEAT = 60
 

@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pika import spec
-from pika.amqp_object import Method
 
 from diracmq_cli.broker.channel import Channel, Content
 from diracmq_cli.broker.frames import encode_body, encode_content_header, encode_method, text
-from diracmq_cli.broker.link import Link
 from diracmq_cli.broker.waiting import Deadline
 from diracmq_cli.core.message import MAX_BODY, Message, Outcome, Receipt
 from diracmq_cli.core.properties import decode_properties, encode_properties
 from diracmq_cli.core.values import OpaqueString, Text
 from diracmq_cli.errors import DataError
+
+if TYPE_CHECKING:
+    from pika.amqp_object import Method
+
+    from diracmq_cli.broker.link import Link
 
 _MAX_SHORT = 255
 _ROUTES_KEPT = 1000

@@ -14,6 +14,7 @@ watch    queue.bind of a private queue               no trick: this is what ``ta
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from pika import spec
 
@@ -21,10 +22,12 @@ from diracmq_cli.broker.channel import Answer as Pending
 from diracmq_cli.broker.channel import Channel, Closed
 from diracmq_cli.broker.frames import encode_content_header, encode_method
 from diracmq_cli.broker.inspector import QueueInspector
-from diracmq_cli.broker.link import Link
 from diracmq_cli.broker.waiting import Deadline
-from diracmq_cli.core.ports import QueueStatus
 from diracmq_cli.core.probing import Answer, BrokerFacts
+
+if TYPE_CHECKING:
+    from diracmq_cli.broker.link import Link
+    from diracmq_cli.core.ports import QueueStatus
 
 _NOBODY = "dirac-mq check"
 """A name that no login can have, as it is neither a DN nor a server's; it tells operators what their log is about."""

@@ -13,9 +13,12 @@ import select
 import socket
 import ssl
 from collections import deque
+from typing import TYPE_CHECKING
 
-from diracmq_cli.broker.resolve import Endpoint
 from diracmq_cli.broker.waiting import Deadline, wait_for
+
+if TYPE_CHECKING:
+    from diracmq_cli.broker.resolve import Endpoint
 
 _READ_SIZE = 256 * 1024
 _READ_BUDGET = 1024 * 1024
