@@ -29,7 +29,11 @@ class LocalFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteFacts:
-    """What the remote CS said: by which server, how many seconds ago; ``trouble`` is why no server was asked anew."""
+    """What the remote CS said: by which server, how many seconds ago.
+
+    ``stale``: it is a copy, older than was asked for; ``trouble`` holds sentences about what is wrong with it, or why
+    no server has given a newer one.
+    """
 
     server: str
     age: float

@@ -99,11 +99,11 @@ class Check:
         yield from problems
         threads = [(broker, Background(lambda broker=broker: self._visit(broker, deadline))) for broker in brokers]  # type: ignore[misc]
         for broker, thread in threads:
-            if self._stop.requested:
-                return
             try:
                 yield from thread.result((deadline.left or 0.0) + _GRACE, self._stop)
             except OutOfTime:
+                if self._stop.requested:
+                    return
                 yield Finding.failed("AMQP", BrokerUnreachable("no answer in time", hint=_LONGER), broker.title)
 
     # -- what is here ----------------------------------------------------------------------------------------------

@@ -15,7 +15,6 @@ ENDS_SOON = 1800.0
 _SHOWN = 3
 """Sentences about the CA directory that are shown; one that nobody looks after has hundreds."""
 
-_ASK_AGAIN = "dirac-mq check --cs-max-age 0 asks its servers now"
 _NEW_PROXY = "make a new proxy: dirac-proxy-init"
 _FETCH_CRLS = "fetch-crl, or ask whoever looks after this machine's CA directory"
 
@@ -33,13 +32,13 @@ def remote(facts: RemoteFacts | None) -> Finding:
     """What the remote CS has said."""
     if facts is None:
         return Finding.skipped("CS", "not asked: the files say all that is needed")
-    age = format_duration(facts.age)
-    if facts.trouble:
-        detail = f"the copy of {age} ago from {facts.server} is used: {'; '.join(facts.trouble)}"
-        return Finding.warning("CS", detail, hint=_ASK_AGAIN)
+    said = f"{facts.server}, {format_duration(facts.age)} ago"
     if facts.stale:
-        return Finding.warning("CS", f"{facts.server}, a copy of {age} ago", hint=_ASK_AGAIN)
-    return Finding.ok("CS", f"{facts.server}, {age} ago")
+        why = "; ".join(facts.trouble) or f"a copy: {said}"
+        return Finding.warning("CS", why, hint="dirac-mq check --cs-max-age 0 asks its servers now")
+    if facts.trouble:
+        return Finding.warning("CS", "; ".join((said, *facts.trouble)))
+    return Finding.ok("CS", said)
 
 
 def credential(identity: Identity, now: float) -> Finding:
