@@ -27,11 +27,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from diracmq_cli.config.sources import LocalSources, source_names
-from diracmq_cli.config.storage import Storage
 from diracmq_cli.version import __version__
 
 if TYPE_CHECKING:
     from diracmq_cli.config.extract import Extract
+    from diracmq_cli.config.storage import Storage
     from diracmq_cli.core.model import Secret, Source
 
 _log = logging.getLogger(__name__)

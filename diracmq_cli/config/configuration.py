@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from diracmq_cli.config.tree import Option, Section
+if TYPE_CHECKING:
+    from diracmq_cli.config.tree import Option, Section
 
 _TRUE = frozenset({"y", "yes", "true", "1"})
 

@@ -12,19 +12,19 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from diracmq_cli.config.cache import ExtractCache, State
-from diracmq_cli.config.extract import Extract
 from diracmq_cli.config.names import NameFile
-from diracmq_cli.config.remote.access import RemoteAccess
 from diracmq_cli.config.remote.copy import RemoteCopy, RemoteText
 from diracmq_cli.config.remote.snapshot import Head
-from diracmq_cli.config.sources import LocalSources
 from diracmq_cli.config.storage import Storage, cache_directory
-from diracmq_cli.core.model import MessagingModel
 from diracmq_cli.core.quantity import format_duration
 from diracmq_cli.errors import ConfigError, CSUnreachable, HostUnknown, MQError, UnknownDestination
 
 if TYPE_CHECKING:
     from diracmq_cli.config.configuration import Configuration
+    from diracmq_cli.config.extract import Extract
+    from diracmq_cli.config.remote.access import RemoteAccess
+    from diracmq_cli.config.sources import LocalSources
+    from diracmq_cli.core.model import MessagingModel
 
 T = TypeVar("T")
 

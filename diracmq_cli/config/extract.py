@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from diracmq_cli.config.remote.serverlist import ServerList
-from diracmq_cli.core.identity import CredentialSettings
-from diracmq_cli.core.model import MessagingModel
+if TYPE_CHECKING:
+    from diracmq_cli.config.remote.serverlist import ServerList
+    from diracmq_cli.core.identity import CredentialSettings
+    from diracmq_cli.core.model import MessagingModel
 
 
 class Extract(NamedTuple):

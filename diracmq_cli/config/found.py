@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from diracmq_cli.core.address import Address
-from diracmq_cli.core.model import BrokerService, ExchangeSpec, QueueSpec
 from diracmq_cli.errors import ConfigError
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.address import Address
+    from diracmq_cli.core.model import BrokerService, ExchangeSpec, QueueSpec
 
 
 @dataclass(frozen=True, slots=True)

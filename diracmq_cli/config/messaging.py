@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from diracmq_cli.config.configuration import Configuration
+from typing import TYPE_CHECKING
+
 from diracmq_cli.config.found import Found
 from diracmq_cli.config.mqservices import read_mq_services
 from diracmq_cli.config.systems import read_systems
 from diracmq_cli.core.model import MessagingModel
+
+if TYPE_CHECKING:
+    from diracmq_cli.config.configuration import Configuration
 
 
 def read_messaging(configuration: Configuration) -> MessagingModel:

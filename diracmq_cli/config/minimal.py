@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from diracmq_cli.config.configuration import Configuration
 from diracmq_cli.config.sections import effective, parts_of
 from diracmq_cli.core.model import ExchangeSpec, MessagingModel, QueueSpec
+
+if TYPE_CHECKING:
+    from diracmq_cli.config.configuration import Configuration
 
 _Tree: TypeAlias = "dict[str, str | _Tree]"
 

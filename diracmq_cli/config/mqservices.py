@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from diracmq_cli.config.configuration import Configuration
-from diracmq_cli.config.found import Found
+from typing import TYPE_CHECKING
+
 from diracmq_cli.config.options import Options
 from diracmq_cli.config.passwords import find_password
 from diracmq_cli.config.queues import read_exchange, read_queue
 from diracmq_cli.config.services import read_service
-from diracmq_cli.config.tree import Section
 from diracmq_cli.core.address import Address, Kind
-from diracmq_cli.core.model import BrokerService
-from diracmq_cli.errors import ConfigError
+
+if TYPE_CHECKING:
+    from diracmq_cli.config.configuration import Configuration
+    from diracmq_cli.config.found import Found
+    from diracmq_cli.config.tree import Section
+    from diracmq_cli.core.model import BrokerService
+    from diracmq_cli.errors import ConfigError
 
 
 def read_mq_services(configuration: Configuration, found: Found) -> None:

@@ -10,9 +10,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from diracmq_cli.config.storage import Storage
-from diracmq_cli.core.model import ExchangeSpec, MessagingModel, QueueSpec
+if TYPE_CHECKING:
+    from diracmq_cli.config.storage import Storage
+    from diracmq_cli.core.model import ExchangeSpec, MessagingModel, QueueSpec
 
 FILE = "names"
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from diracmq_cli.config.tree import Option, Section
 from diracmq_cli.core.model import Source
 from diracmq_cli.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from diracmq_cli.config.tree import Option, Section
 
 T = TypeVar("T")
 

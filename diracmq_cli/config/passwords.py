@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from diracmq_cli.config.configuration import Configuration
-from diracmq_cli.config.tree import Section
 from diracmq_cli.core.model import Secret, Source
 from diracmq_cli.errors import CredentialError
+
+if TYPE_CHECKING:
+    from diracmq_cli.config.configuration import Configuration
+    from diracmq_cli.config.tree import Section
 
 LOCAL_INSTALLATION = "/LocalInstallation/MessageQueueing"
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from diracmq_cli.config.lists import bindings, groups, people, principals
 from diracmq_cli.config.options import Options
 from diracmq_cli.config.parsers import duration, max_age, one_of, short_string, size, whole
-from diracmq_cli.core.address import Address
 from diracmq_cli.core.model import (
     BrokerService,
     ExchangeSpec,
@@ -19,6 +19,9 @@ from diracmq_cli.core.model import (
     QueueSpec,
     QueueType,
 )
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.address import Address
 
 _UNSUITABLE = {
     # what RabbitMQ refuses to declare, or ignores, for each type (rabbit_*_queue:capabilities/0)

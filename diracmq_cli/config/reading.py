@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from diracmq_cli.config.configuration import Configuration
+from typing import TYPE_CHECKING
+
 from diracmq_cli.config.extract import Extract
 from diracmq_cli.config.messaging import read_messaging
 from diracmq_cli.config.remote.servers import read_server_list
 from diracmq_cli.config.security import read_security
+
+if TYPE_CHECKING:
+    from diracmq_cli.config.configuration import Configuration
 
 
 def read_extract(configuration: Configuration) -> Extract:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from diracmq_cli.config.configuration import Configuration
+from typing import TYPE_CHECKING
+
 from diracmq_cli.config.lists import items
 from diracmq_cli.config.options import Options
 from diracmq_cli.core.dn import DNError, normalise, split_list
 from diracmq_cli.core.registry import Group, Registry
-from diracmq_cli.errors import ConfigError
+
+if TYPE_CHECKING:
+    from diracmq_cli.config.configuration import Configuration
+    from diracmq_cli.errors import ConfigError
 
 
 def read_registry(configuration: Configuration) -> Registry:

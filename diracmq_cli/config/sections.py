@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from diracmq_cli.config.configuration import Configuration
 from diracmq_cli.config.passwords import local_sections
-from diracmq_cli.config.tree import Option, Section
 from diracmq_cli.core.model import ExchangeSpec, QueueSpec
+
+if TYPE_CHECKING:
+    from diracmq_cli.config.configuration import Configuration
+    from diracmq_cli.config.tree import Option, Section
 
 _REACH = (
     ("Host",),

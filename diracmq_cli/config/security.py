@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from diracmq_cli.config.configuration import Configuration
+from typing import TYPE_CHECKING
+
 from diracmq_cli.core.identity import CredentialSettings
+
+if TYPE_CHECKING:
+    from diracmq_cli.config.configuration import Configuration
 
 _SECURITY = "/DIRAC/Security"
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 from functools import partial
+from typing import TYPE_CHECKING
 
 from diracmq_cli.config.lists import hosts, port
-from diracmq_cli.config.options import Options
 from diracmq_cli.config.parsers import boolean, one_of, short_string, whole
 from diracmq_cli.core.model import BrokerService, HostPort, Secret, Source
-from diracmq_cli.errors import CredentialError
+
+if TYPE_CHECKING:
+    from diracmq_cli.config.options import Options
+    from diracmq_cli.errors import CredentialError
 
 _RABBITMQ = "RabbitMQ"
 _AMQP = frozenset({"rabbitmq", "amqp"})

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from diracmq_cli.config.configuration import Configuration
 from diracmq_cli.config.sections import effective, parts_of
 from diracmq_cli.core.model import ExchangeSpec, QueueSpec
+
+if TYPE_CHECKING:
+    from diracmq_cli.config.configuration import Configuration
 
 DEFAULT = "default"
 UNUSED = "not an option that counts here"

@@ -8,15 +8,18 @@ DIRAC v8, ``/DIRAC/Setups/<Setup>/<System>`` names the instance), ``/Systems/<Sy
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from diracmq_cli.config.configuration import Configuration
-from diracmq_cli.config.found import Found
 from diracmq_cli.config.options import Options
 from diracmq_cli.config.passwords import find_password, local_sections
 from diracmq_cli.config.queues import read_queue
 from diracmq_cli.config.services import read_service
 from diracmq_cli.core.address import Address, Kind
 from diracmq_cli.core.model import BrokerService, Source
+
+if TYPE_CHECKING:
+    from diracmq_cli.config.configuration import Configuration
+    from diracmq_cli.config.found import Found
 
 
 def read_systems(configuration: Configuration, found: Found) -> None:

@@ -13,10 +13,12 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from diracmq_cli.core.model import HostPort
 from diracmq_cli.errors import CSUnreachable, HostUnknown
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.model import HostPort
 
 T = TypeVar("T")
 _Address = tuple[int, tuple[object, ...]]

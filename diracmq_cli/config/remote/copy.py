@@ -6,13 +6,13 @@ import logging
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from diracmq_cli.config.remote.access import RemoteAccess
-from diracmq_cli.config.remote.serverlist import ServerList
 from diracmq_cli.config.remote.snapshot import Head, Snapshot, digest_of, identity
-from diracmq_cli.config.storage import Storage
 from diracmq_cli.errors import ConfigError
 
 if TYPE_CHECKING:
+    from diracmq_cli.config.remote.access import RemoteAccess
+    from diracmq_cli.config.remote.serverlist import ServerList
+    from diracmq_cli.config.storage import Storage
     from diracmq_cli.config.tree import Section
 
 _log = logging.getLogger(__name__)

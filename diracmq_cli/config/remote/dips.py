@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from diracmq_cli.config.remote.answer import LARGEST_REPLY, Reply, parse, reply, value
-from diracmq_cli.config.remote.channel import Channel
-from diracmq_cli.config.remote.request import Request
-from diracmq_cli.config.remote.servers import Server
 from diracmq_cli.errors import ConfigError
 from diracmq_cli.version import __version__
+
+if TYPE_CHECKING:
+    from diracmq_cli.config.remote.channel import Channel
+    from diracmq_cli.config.remote.request import Request
+    from diracmq_cli.config.remote.servers import Server
 
 METHOD = "getCompressedDataIfNewer"
 _KEEP_ALIVE = b"dka"

@@ -10,15 +10,16 @@ from http.client import HTTPException
 from typing import TYPE_CHECKING
 
 from diracmq_cli.config.remote import dips, https
-from diracmq_cli.config.remote.answer import Reply
 from diracmq_cli.config.remote.channel import Stopped, Wait, connect
 from diracmq_cli.config.remote.failures import translate
-from diracmq_cli.config.remote.request import Request
-from diracmq_cli.config.remote.servers import Server
 from diracmq_cli.errors import AccessError, ConfigError, CSUnreachable, HostUnknown, MQError
 
 if TYPE_CHECKING:
     import ssl
+
+    from diracmq_cli.config.remote.answer import Reply
+    from diracmq_cli.config.remote.request import Request
+    from diracmq_cli.config.remote.servers import Server
 
 _log = logging.getLogger(__name__)
 

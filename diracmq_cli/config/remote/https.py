@@ -5,13 +5,16 @@ from __future__ import annotations
 import http.client
 import io
 import json
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 from diracmq_cli.config.remote.answer import LARGEST_REPLY, REGISTRATION_HINT, Reply, parse, reply, value
-from diracmq_cli.config.remote.channel import Channel
-from diracmq_cli.config.remote.request import Request
-from diracmq_cli.config.remote.servers import Server
 from diracmq_cli.errors import ConfigError, CredentialError, CSUnreachable
+
+if TYPE_CHECKING:
+    from diracmq_cli.config.remote.channel import Channel
+    from diracmq_cli.config.remote.request import Request
+    from diracmq_cli.config.remote.servers import Server
 
 METHOD = "getCompressedDataIfNewer"
 

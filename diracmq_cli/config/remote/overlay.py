@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from diracmq_cli.config.configuration import Configuration
 from diracmq_cli.config.tree import Section, merge
+
+if TYPE_CHECKING:
+    from diracmq_cli.config.configuration import Configuration
 
 
 def overlay(local: Configuration, remote: Section, server: str) -> Configuration:

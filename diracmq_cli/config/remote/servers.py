@@ -6,13 +6,16 @@ import random
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from diracmq_cli.config.configuration import Configuration
 from diracmq_cli.config.lists import items
 from diracmq_cli.config.remote.serverlist import ServerList
 from diracmq_cli.core.model import HostPort
 from diracmq_cli.errors import ConfigError
+
+if TYPE_CHECKING:
+    from diracmq_cli.config.configuration import Configuration
 
 SERVICE = "Configuration/Server"
 _SERVERS = "/DIRAC/Configuration/Servers"

@@ -12,9 +12,10 @@ import os
 import time
 import zlib
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from diracmq_cli.config.storage import Storage
+if TYPE_CHECKING:
+    from diracmq_cli.config.storage import Storage
 
 _FORMAT = "# dirac-mq 1"
 _LONGEST_HEAD = 8192
