@@ -13,14 +13,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from diracmq_cli.core.refusal import Refusal
 from diracmq_cli.credentials import certificate as x509
 from diracmq_cli.credentials import der, pem
-from diracmq_cli.credentials.certificate import Certificate
 from diracmq_cli.credentials.der import DerError
 from diracmq_cli.credentials.signingpolicy import PolicyError, SigningPolicy, read_signing_policy
 from diracmq_cli.errors import VerificationError
+
+if TYPE_CHECKING:
+    from diracmq_cli.credentials.certificate import Certificate
 
 CHECK_EVERY = 1.0
 """Seconds between two looks at whether the files have changed."""

@@ -6,18 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from diracmq_cli.core.dn import check_login, from_rdns
 from diracmq_cli.core.identity import CredentialKind, Identity
 from diracmq_cli.core.quantity import format_duration
 from diracmq_cli.credentials import certificate as x509
 from diracmq_cli.credentials import crypto, pem
-from diracmq_cli.credentials.certificate import Certificate
 from diracmq_cli.credentials.der import DerError
 from diracmq_cli.credentials.files import CredentialFiles, SmallFile, read_file, remedy
 from diracmq_cli.credentials.passphrase import Passphrase, obtain
 from diracmq_cli.credentials.rfc3820 import PROXY_CERT_INFO, Fault, PathError, ProxyPath, proxy_path
 from diracmq_cli.errors import CredentialError, DataError
+
+if TYPE_CHECKING:
+    from diracmq_cli.credentials.certificate import Certificate
 
 _RENEW = "renew the certificate with its certificate authority"
 _OLD_PROXY = "make an RFC 3820 proxy: dirac-proxy-init, or grid-proxy-init -rfc"

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from diracmq_cli.core.dn import check_login, from_rdns
 from diracmq_cli.core.refusal import Refusal
 from diracmq_cli.credentials import certificate as x509
 from diracmq_cli.credentials import crypto, der, strength
-from diracmq_cli.credentials.certificate import Certificate
 from diracmq_cli.credentials.der import DerError
 from diracmq_cli.credentials.rfc3820 import PROXY_CERT_INFO, Fault, PathError, ProxyPath, proxy_path
-from diracmq_cli.credentials.strength import PublicKey
 from diracmq_cli.errors import DataError, VerificationError
+
+if TYPE_CHECKING:
+    from diracmq_cli.credentials.certificate import Certificate
+    from diracmq_cli.credentials.strength import PublicKey
 
 _EXTENDED_KEY_USAGE = "2.5.29.37"
 _FOR_CLIENTS = frozenset({"1.3.6.1.5.5.7.3.2", "2.5.29.37.0"})

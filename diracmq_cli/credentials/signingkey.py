@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from diracmq_cli.core.identity import Identity
 from diracmq_cli.core.jws import Algorithm
 from diracmq_cli.credentials import certificate as x509
 from diracmq_cli.credentials import crypto, pem
@@ -24,6 +23,8 @@ from diracmq_cli.errors import CredentialError, VerificationError
 
 if TYPE_CHECKING:
     from M2Crypto import EC, EVP
+
+    from diracmq_cli.core.identity import Identity
 
 _HINT = "make a new proxy with a key of at least 2048 bits: dirac-proxy-init"
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from diracmq_cli.core.refusal import Refusal
 from diracmq_cli.credentials import der
-from diracmq_cli.credentials.certificate import Certificate
 from diracmq_cli.credentials.der import DerError, Element
 from diracmq_cli.errors import VerificationError
+
+if TYPE_CHECKING:
+    from diracmq_cli.credentials.certificate import Certificate
 
 MIN_RSA_BITS, MAX_RSA_BITS = 2048, 8192
 """Bits of an RSA modulus; above, a check costs milliseconds, and no CA of the grid goes there."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from diracmq_cli.core.identity import Identity
 from diracmq_cli.credentials.files import remedy
 from diracmq_cli.credentials.passphrase import Passphrase, obtain
 from diracmq_cli.errors import CredentialError
 
 if TYPE_CHECKING:
     import ssl
+
+    from diracmq_cli.core.identity import Identity
 
 _REASONS = {
     "EE_KEY_TOO_SMALL": "its key is shorter than OpenSSL's security level allows",

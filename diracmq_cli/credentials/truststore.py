@@ -10,18 +10,21 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from diracmq_cli.core.dn import from_rdns
 from diracmq_cli.core.refusal import Refusal
 from diracmq_cli.credentials import crypto, strength
 from diracmq_cli.credentials.cadirectory import Bucket, CaDirectory
-from diracmq_cli.credentials.certificate import Certificate, Name
 from diracmq_cli.credentials.crypto import CryptoError
 from diracmq_cli.credentials.der import DerError
 from diracmq_cli.credentials.pathcheck import REVOKED, PathCheck, PathRefused, is_crl_of, name_hashes
 from diracmq_cli.credentials.signerchain import SignerChain, read_signer_chain
 from diracmq_cli.credentials.verifykey import VerifyKey, verify_key
 from diracmq_cli.errors import DataError, VerificationError
+
+if TYPE_CHECKING:
+    from diracmq_cli.credentials.certificate import Certificate, Name
 
 _LONGEST_ROW = 8
 """Authorities from the one that issues end entities to the root; more than any grid has."""
