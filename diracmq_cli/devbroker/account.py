@@ -10,10 +10,13 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from diracmq_cli.devbroker.files import make_directory
-from diracmq_cli.devbroker.layout import Layout
 from diracmq_cli.errors import ConfigError
+
+if TYPE_CHECKING:
+    from diracmq_cli.devbroker.layout import Layout
 
 UNPRIVILEGED = "nobody"
 """Whom root becomes. Not ``rabbitmq``: a system broker's cookie and data are that user's."""

@@ -6,11 +6,14 @@ import base64
 import subprocess
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from diracmq_cli.admin.installation import find_program
-from diracmq_cli.devbroker.node import Node
-from diracmq_cli.devbroker.state import NodeState
 from diracmq_cli.errors import ConfigError, MQError
+
+if TYPE_CHECKING:
+    from diracmq_cli.devbroker.node import Node
+    from diracmq_cli.devbroker.state import NodeState
 
 _TIMEOUT = 60.0
 _RUNNING = (

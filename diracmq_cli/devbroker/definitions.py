@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from diracmq_cli.admin.definitions import User
 from diracmq_cli.admin.permissions import EVERYTHING, Grant
 from diracmq_cli.admin.plan import Plan, make_plan
 from diracmq_cli.admin.topology import on_broker
 from diracmq_cli.config import LocalSources, load_configuration, read_messaging, read_registry
-from diracmq_cli.core.model import MessagingModel
-from diracmq_cli.core.registry import Registry
-from diracmq_cli.devbroker.layout import Layout
 from diracmq_cli.devbroker.roles import PEOPLE, Role
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.model import MessagingModel
+    from diracmq_cli.core.registry import Registry
+    from diracmq_cli.devbroker.layout import Layout
 
 
 def read_setup(layout: Layout) -> Plan:

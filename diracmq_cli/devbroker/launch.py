@@ -11,14 +11,17 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from diracmq_cli.admin.installation import find_program
-from diracmq_cli.devbroker.layout import Layout
-from diracmq_cli.devbroker.node import Node
 from diracmq_cli.devbroker.ports import LOOPBACK
 from diracmq_cli.devbroker.process import Process
-from diracmq_cli.devbroker.state import NodeState
 from diracmq_cli.errors import MQError, TemporaryFailure
+
+if TYPE_CHECKING:
+    from diracmq_cli.devbroker.layout import Layout
+    from diracmq_cli.devbroker.node import Node
+    from diracmq_cli.devbroker.state import NodeState
 
 START_TIMEOUT = 60.0
 _PROTOCOL_HEADER = b"AMQP\x00\x00\x09\x01"

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from diracmq_cli.devbroker.roles import Role
 from diracmq_cli.errors import ConfigError, UsageError
+
+if TYPE_CHECKING:
+    from diracmq_cli.devbroker.roles import Role
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,12 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from diracmq_cli.devbroker.layout import Layout
 from diracmq_cli.errors import TemporaryFailure
+
+if TYPE_CHECKING:
+    from diracmq_cli.devbroker.layout import Layout
 
 WAIT = 200.0
 """Seconds; longer than the start of three nodes may take."""

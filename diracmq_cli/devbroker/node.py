@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from diracmq_cli.admin.installation import Installation, search_path
-from diracmq_cli.devbroker.account import Account
-from diracmq_cli.devbroker.layout import Layout
 from diracmq_cli.devbroker.ports import LOOPBACK
-from diracmq_cli.devbroker.state import NodeState
+
+if TYPE_CHECKING:
+    from diracmq_cli.devbroker.account import Account
+    from diracmq_cli.devbroker.layout import Layout
+    from diracmq_cli.devbroker.state import NodeState
 
 
 @dataclass(frozen=True, slots=True)

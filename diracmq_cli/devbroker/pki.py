@@ -6,11 +6,14 @@ import re
 import secrets
 import socket
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from diracmq_cli.devbroker.files import make_directory, write_file, write_private
-from diracmq_cli.devbroker.layout import Layout
 from diracmq_cli.devbroker.openssl import crl_is_good_for, is_good_for, make_key, openssl
 from diracmq_cli.devbroker.roles import CA_DN, HOST_DN, PEOPLE, Role
+
+if TYPE_CHECKING:
+    from diracmq_cli.devbroker.layout import Layout
 
 DAY = 86400.0
 _CERTIFICATE_DAYS = 3650

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from diracmq_cli.admin.installation import find_program, find_rabbitmq
 from diracmq_cli.devbroker import pki
@@ -14,12 +15,14 @@ from diracmq_cli.devbroker.control import await_cluster, load_definitions
 from diracmq_cli.devbroker.definitions import read_setup
 from diracmq_cli.devbroker.files import write_file, write_private
 from diracmq_cli.devbroker.launch import start_broker, start_epmd, wait_for_broker
-from diracmq_cli.devbroker.layout import Layout
 from diracmq_cli.devbroker.node import Node
 from diracmq_cli.devbroker.nodefiles import prepare
 from diracmq_cli.devbroker.ports import LOOPBACK
 from diracmq_cli.devbroker.state import NodeState, State, with_free_ports, write_state
 from diracmq_cli.devbroker.stopping import stop
+
+if TYPE_CHECKING:
+    from diracmq_cli.devbroker.layout import Layout
 
 Say = Callable[[str], None]
 

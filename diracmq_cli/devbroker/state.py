@@ -6,12 +6,15 @@ import json
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from diracmq_cli.devbroker.files import write_file
-from diracmq_cli.devbroker.layout import Layout
 from diracmq_cli.devbroker.ports import Ports, free_ports, is_free
 from diracmq_cli.devbroker.process import Process
 from diracmq_cli.errors import ConfigError
+
+if TYPE_CHECKING:
+    from diracmq_cli.devbroker.layout import Layout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import signal
 from collections.abc import Collection, Iterable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from diracmq_cli.devbroker.layout import Layout
-from diracmq_cli.devbroker.process import Process
 from diracmq_cli.devbroker.state import State, processes, write_state
 from diracmq_cli.errors import TemporaryFailure
+
+if TYPE_CHECKING:
+    from diracmq_cli.devbroker.layout import Layout
+    from diracmq_cli.devbroker.process import Process
 
 STOP_TIMEOUT = 30.0
 
