@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from diracmq_cli.core.envelope import MAX_LINE, decode
-from diracmq_cli.core.message import Message
 from diracmq_cli.errors import DataError
-from diracmq_cli.input.descriptor import Descriptor
 from diracmq_cli.input.records import Records
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.message import Message
+    from diracmq_cli.input.descriptor import Descriptor
 
 
 class EnvelopeSource:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from diracmq_cli.core.message import MAX_BODY, Message
-from diracmq_cli.core.ports import Source
 from diracmq_cli.input.descriptor import Descriptor, check_file, open_file
 from diracmq_cli.input.whole import WholeSource, too_large
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.ports import Source
 
 
 class FilesSource:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from diracmq_cli.core.message import MAX_BODY, Message, Properties
-from diracmq_cli.input.descriptor import Descriptor
 from diracmq_cli.input.records import Records
+
+if TYPE_CHECKING:
+    from diracmq_cli.input.descriptor import Descriptor
 
 _NO_PROPERTIES = Properties()  # shared: building one per line would cost more than everything else here
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from diracmq_cli.errors import DataError
-from diracmq_cli.input.descriptor import Descriptor
+
+if TYPE_CHECKING:
+    from diracmq_cli.input.descriptor import Descriptor
 
 
 class Records:

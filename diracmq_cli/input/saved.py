@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from diracmq_cli.core.envelope import MAX_LINE, decode_delivery
-from diracmq_cli.core.message import Delivery
 from diracmq_cli.errors import DataError
-from diracmq_cli.input.descriptor import Descriptor
 from diracmq_cli.input.records import Records
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.message import Delivery
+    from diracmq_cli.input.descriptor import Descriptor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from diracmq_cli.core.message import MAX_BODY, Message
 from diracmq_cli.errors import DataError
-from diracmq_cli.input.descriptor import Descriptor
+
+if TYPE_CHECKING:
+    from diracmq_cli.input.descriptor import Descriptor
 
 
 class WholeSource:
