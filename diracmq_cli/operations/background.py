@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from diracmq_cli.core.ports import Stop
+if TYPE_CHECKING:
+    from diracmq_cli.core.ports import Stop
 
 T = TypeVar("T")
 

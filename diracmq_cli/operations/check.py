@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 from diracmq_cli.core.finding import Finding, Status
 from diracmq_cli.core.identity import Identity
 from diracmq_cli.core.model import BrokerService, QueueSpec
-from diracmq_cli.core.ports import Clock, Stop
 from diracmq_cli.core.probing import AuthorityFacts, BrokerProbe, Examiner, Spec
 from diracmq_cli.errors import BrokerUnreachable, ConfigError, CredentialError, CSUnreachable, MQError, TemporaryFailure
 from diracmq_cli.operations.background import Background, OutOfTime
@@ -23,6 +23,9 @@ from diracmq_cli.operations.checklocal import authorities, configuration, creden
 from diracmq_cli.operations.checkorigin import origin
 from diracmq_cli.operations.checkrights import Asked, ask, judge_rights
 from diracmq_cli.operations.deadline import Deadline
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.ports import Clock, Stop
 
 T = TypeVar("T")
 
@@ -92,15 +95,15 @@ class Check:
         deadline = Deadline(self._clock, self._request.timeout)
         survey = Background(self._examiner.authorities) if isinstance(self._directory, str) else None
         brokers, problems = self._find(deadline)
+        visits = [Background(partial(self._visit, broker, deadline)) for broker in brokers]
         yield from self._own_side(brokers, survey, deadline)
         cs = self._examiner.remote()
         if local.servers and (cs is not None or not problems):  # else the problems say why there is nothing from there
             yield remote(cs)
         yield from problems
-        threads = [(broker, Background(lambda broker=broker: self._visit(broker, deadline))) for broker in brokers]  # type: ignore[misc]
-        for broker, thread in threads:
+        for broker, visit in zip(brokers, visits, strict=True):
             try:
-                yield from thread.result((deadline.left or 0.0) + _GRACE, self._stop)
+                yield from visit.result((deadline.left or 0.0) + _GRACE, self._stop)
             except OutOfTime:
                 if self._stop.requested:
                     return

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
 
 from diracmq_cli.core.finding import Finding, Status
-from diracmq_cli.core.model import BrokerService
-from diracmq_cli.core.probing import AddressProbe, BrokerProbe, CertificateFacts, Examiner, TlsFacts
 from diracmq_cli.core.quantity import format_duration
 from diracmq_cli.errors import AccessError, BrokerUnreachable, CredentialError, HostUnknown, MQError
 from diracmq_cli.operations.background import Background, OutOfTime
-from diracmq_cli.operations.deadline import Deadline
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.model import BrokerService
+    from diracmq_cli.core.probing import AddressProbe, BrokerProbe, CertificateFacts, Examiner, TlsFacts
+    from diracmq_cli.operations.deadline import Deadline
 
 STEPS = ("DNS", "TCP", "TLS", "AMQP")
 
@@ -58,10 +62,7 @@ def travel(way: Way, examiner: Examiner, deadline: Deadline, now: float) -> Arri
     dns = _names(service, addresses.probes, addresses.failures, title)
     if not addresses.probes:
         return Arrival((dns, *_skipped(STEPS[1:], "no address", title)), None)
-    threads = [
-        (probe, Background(lambda probe=probe: _visit(probe, way, deadline, now)))  # type: ignore[misc]
-        for probe in addresses.probes
-    ]
+    threads = [(probe, Background(partial(_visit, probe, way, deadline, now))) for probe in addresses.probes]
     journeys = [_arrive(probe, thread, deadline, title) for probe, thread in threads]
     findings = [dns]
     for step in STEPS[1:]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from diracmq_cli.core.finding import Finding
-from diracmq_cli.core.identity import Identity
-from diracmq_cli.core.probing import AuthorityFacts, LocalFacts, RemoteFacts
 from diracmq_cli.core.quantity import format_duration
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.identity import Identity
+    from diracmq_cli.core.probing import AuthorityFacts, LocalFacts, RemoteFacts
 
 ENDS_SOON = 1800.0
 """Seconds; a proxy that ends sooner is said to."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from diracmq_cli.core.finding import Finding
 from diracmq_cli.core.model import OriginLevel, QueueSpec
-from diracmq_cli.core.policy import Refused
-from diracmq_cli.core.probing import Examiner
-from diracmq_cli.core.verdict import Verdict
 from diracmq_cli.errors import AccessError, MQError
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.policy import Refused
+    from diracmq_cli.core.probing import Examiner
+    from diracmq_cli.core.verdict import Verdict
 
 _LABELS = {OriginLevel.SIGNED: "✓ signed", OriginLevel.BROKER: "✓ broker", OriginLevel.CLAIMED: "? claimed"}
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from diracmq_cli.core.ports import Clock
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.ports import Clock
 
 
 class Deadline:

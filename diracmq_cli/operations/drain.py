@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from diracmq_cli.core.message import Outcome, Receipt
-from diracmq_cli.core.ports import Backlog, Publisher
-from diracmq_cli.core.spool import SpoolEntry
 from diracmq_cli.errors import DataError
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.ports import Backlog, Publisher
+    from diracmq_cli.core.spool import SpoolEntry
 
 MAX_SETTLING = 64
 """Backlogs that are read to their end and still wait for confirms; each holds open files."""

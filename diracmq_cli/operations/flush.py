@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from diracmq_cli.core.ports import Backlog, Clock, Publisher, Stop
 from diracmq_cli.errors import (
     BrokerUnreachable,
     HostUnknown,
@@ -16,6 +16,9 @@ from diracmq_cli.errors import (
 from diracmq_cli.operations.deadline import Deadline, soonest
 from diracmq_cli.operations.drain import Drain, DrainSummary
 from diracmq_cli.operations.lastwords import CONFIRM_GRACE
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.ports import Backlog, Clock, Publisher, Stop
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
 """Seconds between attempts to connect, before jitter takes up to half of them; they double in between."""

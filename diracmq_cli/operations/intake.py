@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import TYPE_CHECKING
 
-from diracmq_cli.core.message import Message
-from diracmq_cli.core.ports import Clock, Source
 from diracmq_cli.errors import DataError, UsageError
 from diracmq_cli.operations.deadline import Deadline
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.message import Message
+    from diracmq_cli.core.ports import Clock, Source
 
 READ_AHEAD = 10_000
 """Messages that may wait in memory, where the input must not be kept waiting."""

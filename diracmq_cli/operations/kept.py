@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from diracmq_cli.core.message import Message, Outcome, Receipt
-from diracmq_cli.core.ports import Backlog, Clock, Keeper, Publisher
 from diracmq_cli.errors import MQError, OutputError, PermissionDenied, UnknownDestination
 from diracmq_cli.operations.deadline import Deadline
 from diracmq_cli.operations.drain import Drain, DrainSummary
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.ports import Backlog, Clock, Keeper, Publisher
 
 REFUSED_PAUSE = 2.0
 """Seconds before entries are tried again that a full or failing queue has refused."""

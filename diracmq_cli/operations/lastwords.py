@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from diracmq_cli.core.message import Receipt
 from diracmq_cli.errors import MQError
 from diracmq_cli.operations.deadline import Deadline, soonest
-from diracmq_cli.operations.intake import Intake
-from diracmq_cli.operations.line import Line
-from diracmq_cli.operations.safekeeping import Safekeeping
-from diracmq_cli.operations.sendrequest import Surroundings
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.message import Receipt
+    from diracmq_cli.operations.intake import Intake
+    from diracmq_cli.operations.line import Line
+    from diracmq_cli.operations.safekeeping import Safekeeping
+    from diracmq_cli.operations.sendrequest import Surroundings
 
 CONFIRM_GRACE = 2.0
 """Seconds that a first SIGINT or SIGTERM leaves for confirms in flight."""

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from diracmq_cli.core.message import Delivery, Outcome, Receipt
-from diracmq_cli.core.ports import Clock, Publisher, Receiver, Stop
 from diracmq_cli.core.redrive import Left, Onward
 from diracmq_cli.errors import DataError, MQError, TemporaryFailure, Unroutable
 from diracmq_cli.operations.deadline import Deadline
-from diracmq_cli.operations.movetally import MoveTally
 from diracmq_cli.operations.pace import Pace
 from diracmq_cli.operations.reading import EMPTY_CHECK
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.ports import Clock, Publisher, Receiver, Stop
+    from diracmq_cli.operations.movetally import MoveTally
 
 CONFIRM_GRACE = 2.0
 """Seconds that a first SIGINT or SIGTERM, or the end of the time, leaves for confirms in flight."""

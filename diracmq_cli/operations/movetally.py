@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from diracmq_cli.core.message import Delivery
-from diracmq_cli.core.model import QueueSpec
-from diracmq_cli.core.values import Text
 from diracmq_cli.errors import MQError, NothingThere, Partial, TemporaryFailure
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.message import Delivery
+    from diracmq_cli.core.model import QueueSpec
+    from diracmq_cli.core.values import Text
 
 MAX_REASONS = 100
 MAX_IDS = 100

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from diracmq_cli.core.message import Message
-from diracmq_cli.core.values import Table
+if TYPE_CHECKING:
+    from diracmq_cli.core.message import Message
+    from diracmq_cli.core.values import Table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

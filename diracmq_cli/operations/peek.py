@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from diracmq_cli.core.message import Delivery
+from typing import TYPE_CHECKING
+
 from diracmq_cli.core.model import QueueSpec, QueueType
-from diracmq_cli.core.ports import Clock, Receiver, Sink, Stop
 from diracmq_cli.errors import ConfigError
 from diracmq_cli.operations.deadline import Deadline, soonest
-from diracmq_cli.operations.screening import Screen
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.message import Delivery
+    from diracmq_cli.core.ports import Clock, Receiver, Sink, Stop
+    from diracmq_cli.operations.screening import Screen
 
 SAFE_DELIVERY_LIMIT = 100
 """A quorum queue counts every look; below this limit a few looks would dead-letter or drop its messages."""

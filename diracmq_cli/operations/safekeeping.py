@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from diracmq_cli.core.message import Message, Outcome, Receipt
 from diracmq_cli.errors import DataError, UsageError
 from diracmq_cli.operations.account import Account, receipt_of
-from diracmq_cli.operations.kept import Kept
+
+if TYPE_CHECKING:
+    from diracmq_cli.operations.kept import Kept
 
 
 class Safekeeping:

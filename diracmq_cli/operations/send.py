@@ -8,18 +8,21 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from diracmq_cli.core.message import Message, Outcome, Receipt
-from diracmq_cli.core.ports import Publisher
 from diracmq_cli.errors import DataError, MQError, TemporaryFailure, UsageError
-from diracmq_cli.operations.account import Account
 from diracmq_cli.operations.deadline import Deadline, soonest
-from diracmq_cli.operations.intake import Intake
-from diracmq_cli.operations.kept import Kept
 from diracmq_cli.operations.lastwords import last_words
-from diracmq_cli.operations.line import Line
 from diracmq_cli.operations.safekeeping import Safekeeping
-from diracmq_cli.operations.sendrequest import SendRequest, Surroundings
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.ports import Publisher
+    from diracmq_cli.operations.account import Account
+    from diracmq_cli.operations.intake import Intake
+    from diracmq_cli.operations.kept import Kept
+    from diracmq_cli.operations.line import Line
+    from diracmq_cli.operations.sendrequest import SendRequest, Surroundings
 
 LAST_DIAL = 10.0
 """Seconds for one more attempt after the end of the input."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from diracmq_cli.core.ports import Clock, Stop
-from diracmq_cli.errors import MQError
+if TYPE_CHECKING:
+    from diracmq_cli.core.ports import Clock, Stop
+    from diracmq_cli.errors import MQError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from diracmq_cli.core.model import BrokerService, QueueSpec, QueueState
-from diracmq_cli.core.ports import Clock, Inspector
 from diracmq_cli.errors import BrokerLost, MQError
 from diracmq_cli.operations.listing import OpenInspector, in_short, states_of
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.ports import Clock, Inspector
 
 ANSWER = 3.0
 """Seconds that a broker may take to be dialled, or to answer: longer, and the others' figures would be stale."""
