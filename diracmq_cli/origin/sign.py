@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from diracmq_cli.core.address import Address
 from diracmq_cli.core.jws import MAX_STAMP, Header, join, to_base64url, write_header
 from diracmq_cli.core.message import Message
 from diracmq_cli.core.stampfields import STAMP_HEADER, fields_to_sign
@@ -13,6 +12,7 @@ from diracmq_cli.core.stamppayload import encode_payload
 from diracmq_cli.errors import CredentialError, DataError
 
 if TYPE_CHECKING:
+    from diracmq_cli.core.address import Address
     from diracmq_cli.credentials import SigningCredential, SigningKey
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from diracmq_cli.core.jws import read_header, split
-from diracmq_cli.core.message import Delivery
 from diracmq_cli.core.model import OriginLevel
 from diracmq_cli.core.quantity import format_duration
 from diracmq_cli.core.refusal import Refusal
@@ -18,6 +17,7 @@ from diracmq_cli.core.verdict import Verdict
 from diracmq_cli.errors import VerificationError
 
 if TYPE_CHECKING:
+    from diracmq_cli.core.message import Delivery
     from diracmq_cli.credentials import TrustStore, VerifiedChain
 
 FUTURE = 300.0
