@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from json import dumps
+from typing import TYPE_CHECKING
 
 from diracmq_cli.core.finding import Finding, Status
 from diracmq_cli.output.cells import Span, cells, fold, paint
 from diracmq_cli.output.escape import visible
-from diracmq_cli.output.terminal import Look
-from diracmq_cli.output.writer import Writer
+
+if TYPE_CHECKING:
+    from diracmq_cli.output.terminal import Look
+    from diracmq_cli.output.writer import Writer
 
 _MARKS = {Status.OK: "✓", Status.WARNING: "!", Status.FAILED: "✗", Status.SKIPPED: "-"}
 _PLAIN_MARKS = {**_MARKS, Status.OK: "+", Status.FAILED: "x"}

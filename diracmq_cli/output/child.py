@@ -13,14 +13,17 @@ import signal
 from collections.abc import Sequence
 from contextlib import suppress
 from threading import Thread
+from typing import TYPE_CHECKING
 
 from diracmq_cli.core.envelope import encode
-from diracmq_cli.core.message import Delivery, Handled
-from diracmq_cli.core.verdict import Verdict
 from diracmq_cli.errors import OutputError
 from diracmq_cli.output.childend import EXIT_CANNOT_RUN, EXIT_NOT_FOUND, EXIT_REJECT, handled
 from diracmq_cli.output.childenv import message_environment, without_message
 from diracmq_cli.output.unnamed import unnamed_file
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.message import Delivery, Handled
+    from diracmq_cli.core.verdict import Verdict
 
 ENVELOPE_FD = 3
 

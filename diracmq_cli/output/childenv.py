@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
-from diracmq_cli.core.message import Delivery
 from diracmq_cli.core.model import OriginLevel
-from diracmq_cli.core.values import FieldValue
-from diracmq_cli.core.verdict import Verdict
 from diracmq_cli.output.fieldtext import octets_of
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.message import Delivery
+    from diracmq_cli.core.values import FieldValue
+    from diracmq_cli.core.verdict import Verdict
 
 MAX_VALUE = 8 * 1024
 """Octets of one value."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from json import dumps
+from typing import TYPE_CHECKING
 
 from diracmq_cli.output.cells import INDENT, Span, fold, paint
 from diracmq_cli.output.escape import visible
 from diracmq_cli.output.label import ABSENT
-from diracmq_cli.output.terminal import Look
-from diracmq_cli.output.writer import Writer
+
+if TYPE_CHECKING:
+    from diracmq_cli.output.terminal import Look
+    from diracmq_cli.output.writer import Writer
 
 _MARKS = {
     "add": ("+", "32"),

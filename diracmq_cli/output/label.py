@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from diracmq_cli.core.model import OriginLevel
-from diracmq_cli.core.verdict import Verdict
 from diracmq_cli.output.escape import visible
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.verdict import Verdict
 
 ABSENT = "-"
 """Shown for what a message does not have."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from diracmq_cli.core.envelope import encode
-from diracmq_cli.core.message import Delivery
-from diracmq_cli.core.verdict import Verdict
-from diracmq_cli.output.writer import Writer
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.message import Delivery
+    from diracmq_cli.core.verdict import Verdict
+    from diracmq_cli.output.writer import Writer
 
 
 class NdjsonSink:

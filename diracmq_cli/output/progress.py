@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from diracmq_cli.output.talk import Talk
+if TYPE_CHECKING:
+    from diracmq_cli.output.talk import Talk
 
 INTERVAL = 5.0
 """Seconds between two lines."""

@@ -13,13 +13,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from diracmq_cli.core.envelope import encode
-from diracmq_cli.core.message import Delivery
-from diracmq_cli.core.policy import Refused
-from diracmq_cli.core.verdict import Verdict
 from diracmq_cli.errors import OutputError
 from diracmq_cli.output.escape import visible
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.message import Delivery
+    from diracmq_cli.core.policy import Refused
+    from diracmq_cli.core.verdict import Verdict
 
 _COUNTED = re.compile(r"([0-9]{6,18})-")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from json import dumps
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from diracmq_cli.output.cells import INDENT, Span, fold, paint
 from diracmq_cli.output.escape import visible
 from diracmq_cli.output.label import ABSENT
-from diracmq_cli.output.terminal import Look
-from diracmq_cli.output.writer import Writer
+
+if TYPE_CHECKING:
+    from diracmq_cli.output.terminal import Look
+    from diracmq_cli.output.writer import Writer
 
 _HEADING_STYLE = "1"
 _REMARK_STYLE = "33"

@@ -6,6 +6,7 @@ Rows are written as they come, since a spool may hold a million entries: what va
 from __future__ import annotations
 
 from json import dumps
+from typing import TYPE_CHECKING
 
 from diracmq_cli.core.address import Address, Kind, parse_address
 from diracmq_cli.core.envelope import encode
@@ -17,7 +18,9 @@ from diracmq_cli.core.verdict import Verdict
 from diracmq_cli.errors import UsageError
 from diracmq_cli.output.escape import visible, visible_value
 from diracmq_cli.output.label import ABSENT
-from diracmq_cli.output.terminal import Look
+
+if TYPE_CHECKING:
+    from diracmq_cli.output.terminal import Look
 
 COLUMNS = ("id", "time", "size", "destination", "owner", "problem")
 _WIDTHS = (36, 20, 9)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from json import dumps
+from typing import TYPE_CHECKING
 
-from diracmq_cli.core.model import QueueSpec, QueueState
 from diracmq_cli.output.cells import Span
 from diracmq_cli.output.columns import write_table
 from diracmq_cli.output.escape import visible
 from diracmq_cli.output.label import ABSENT
-from diracmq_cli.output.terminal import Look
-from diracmq_cli.output.writer import Writer
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.model import QueueSpec, QueueState
+    from diracmq_cli.output.terminal import Look
+    from diracmq_cli.output.writer import Writer
 
 COLUMNS = ("queue", "service", "type", "ready", "consumers", "problem")
 _NUMBERS = ("ready", "consumers")

@@ -9,6 +9,7 @@ import re
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import fields
+from typing import TYPE_CHECKING
 
 from diracmq_cli.core.envelope import encode
 from diracmq_cli.core.message import Delivery, Properties
@@ -19,8 +20,10 @@ from diracmq_cli.output.cells import Span, fold
 from diracmq_cli.output.escape import visible_octets
 from diracmq_cli.output.fieldtext import octets_of
 from diracmq_cli.output.label import verdict_label
-from diracmq_cli.output.terminal import Look
-from diracmq_cli.output.writer import Writer
+
+if TYPE_CHECKING:
+    from diracmq_cli.output.terminal import Look
+    from diracmq_cli.output.writer import Writer
 
 Field = Callable[[Delivery, Verdict], "bytes | str"]
 """Octets as the message has them, or text that is fit to be shown already."""

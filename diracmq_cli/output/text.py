@@ -18,16 +18,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from diracmq_cli.core.jsonvalues import time_to_json
-from diracmq_cli.core.message import Delivery
 from diracmq_cli.core.values import OpaqueString
-from diracmq_cli.core.verdict import Verdict
 from diracmq_cli.output.cells import INDENT, Span, cells, fold, paint
 from diracmq_cli.output.escape import visible_octets, visible_value
 from diracmq_cli.output.label import ABSENT, LABEL_WIDTH, verdict_label, verdict_style, who
-from diracmq_cli.output.terminal import Look
-from diracmq_cli.output.writer import Writer
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.message import Delivery
+    from diracmq_cli.core.verdict import Verdict
+    from diracmq_cli.output.terminal import Look
+    from diracmq_cli.output.writer import Writer
 
 _utc = lru_cache(maxsize=64)(time_to_json)
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from json import dumps
+from typing import TYPE_CHECKING
 
-from diracmq_cli.core.values import Text
-from diracmq_cli.core.verdict import Verdict
 from diracmq_cli.output.cells import Span, fold, paint
 from diracmq_cli.output.escape import visible, visible_value
 from diracmq_cli.output.label import ABSENT, LABEL_WIDTH, verdict_label, verdict_style, who
-from diracmq_cli.output.terminal import Look
-from diracmq_cli.output.writer import Writer
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.values import Text
+    from diracmq_cli.core.verdict import Verdict
+    from diracmq_cli.output.terminal import Look
+    from diracmq_cli.output.writer import Writer
 
 _GAP = "  "
 

@@ -11,17 +11,18 @@ from datetime import UTC, datetime
 from os import get_terminal_size
 from typing import TYPE_CHECKING, Protocol
 
-from diracmq_cli.core.model import QueueState
 from diracmq_cli.core.quantity import format_duration
 from diracmq_cli.output.escape import visible
 from diracmq_cli.output.label import ABSENT
 from diracmq_cli.output.table import print_queues, queue_json, shown_name
-from diracmq_cli.output.terminal import Look
-from diracmq_cli.output.writer import Writer
 
 if TYPE_CHECKING:
     from rich.console import OverflowMethod, RenderableType
     from rich.text import Text
+
+    from diracmq_cli.core.model import QueueState
+    from diracmq_cli.output.terminal import Look
+    from diracmq_cli.output.writer import Writer
 
 _COLUMNS = ("queue", "service", "type", "ready", "change/s", "consumers")
 _NUMBERS = ("ready", "change/s", "consumers")
