@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from diracmq_cli.core.message import Message
 from diracmq_cli.core.spool import Flaw, Label, SpoolEntry
 from diracmq_cli.spool.directory import translated
 from diracmq_cli.spool.frames import Frame, Kind
 from diracmq_cli.spool.header import HeaderError
 from diracmq_cli.spool.payload import PayloadError, decode_gap, decode_message
-from diracmq_cli.spool.run import Run
-from diracmq_cli.spool.segment import Segment
 from diracmq_cli.spool.survey import flaw_of
-from diracmq_cli.spool.tally import Tally
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.message import Message
+    from diracmq_cli.spool.run import Run
+    from diracmq_cli.spool.segment import Segment
+    from diracmq_cli.spool.tally import Tally
 
 
 @dataclass(slots=True, kw_only=True)

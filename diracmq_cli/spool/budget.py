@@ -7,16 +7,19 @@ moment either the entries or their count are there; gaps that follow one another
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
-from diracmq_cli.core.spool import Label
 from diracmq_cli.errors import OutputError
-from diracmq_cli.spool.directory import Directory
 from diracmq_cli.spool.frames import Kind
 from diracmq_cli.spool.header import HeaderError
 from diracmq_cli.spool.names import order_of, run_of
 from diracmq_cli.spool.payload import PayloadError, decode_gap, encode_gap
 from diracmq_cli.spool.segment import Segment
-from diracmq_cli.spool.tally import Tally
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.spool import Label
+    from diracmq_cli.spool.directory import Directory
+    from diracmq_cli.spool.tally import Tally
 
 DEFAULT_LIMIT = 256 * 1024 * 1024
 MAX_SEGMENT = 4 * 1024 * 1024

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-from diracmq_cli.core.message import Message
-from diracmq_cli.core.spool import Label
 from diracmq_cli.errors import OutputError
 from diracmq_cli.spool.backlog import RunBacklog
-from diracmq_cli.spool.budget import Budget
 from diracmq_cli.spool.directory import Directory, translated
 from diracmq_cli.spool.frames import OVERHEAD
 from diracmq_cli.spool.header import encode_header
 from diracmq_cli.spool.names import segment_name
 from diracmq_cli.spool.payload import MessageWriter
 from diracmq_cli.spool.run import Run
-from diracmq_cli.spool.segment import Segment
 from diracmq_cli.spool.survey import count
-from diracmq_cli.spool.tally import Tally
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.message import Message
+    from diracmq_cli.core.spool import Label
+    from diracmq_cli.spool.budget import Budget
+    from diracmq_cli.spool.segment import Segment
+    from diracmq_cli.spool.tally import Tally
 
 
 class RunKeeper:

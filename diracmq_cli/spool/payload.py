@@ -10,12 +10,15 @@ from __future__ import annotations
 import json
 from struct import Struct
 from struct import error as StructError  # noqa: N812  (it is an exception class, whatever struct calls it)
+from typing import TYPE_CHECKING
 
 from diracmq_cli.core.fieldtable import TableDefect, decode_table, encode_table, text_of
 from diracmq_cli.core.message import MAX_BODY, Message
 from diracmq_cli.core.properties import decode_properties, encode_properties, encode_short
-from diracmq_cli.core.values import Table
 from diracmq_cli.errors import DataError
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.values import Table
 
 MAX_HEADER = 131_072 - 8 - 14
 """Octets of properties and headers: one frame of RabbitMQ's default size, without what frames it."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import time
+from typing import TYPE_CHECKING
 
 from diracmq_cli.core.ids import RANDOM_OCTETS, uuid7
-from diracmq_cli.core.spool import Label
-from diracmq_cli.spool.directory import Directory
 from diracmq_cli.spool.names import lock_name, order_of, segment_name
 from diracmq_cli.spool.segment import Segment
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.spool import Label
+    from diracmq_cli.spool.directory import Directory
 
 BUSY_WAIT = 2.0
 """Seconds to wait for a segment that another process is about to drop."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
-from diracmq_cli.core.spool import Label
-from diracmq_cli.spool.directory import Directory
 from diracmq_cli.spool.frames import DONE, MARK_OFFSET, Frame, Kind, encode_frame, scan
 from diracmq_cli.spool.header import MAX_HEADER, Header, HeaderError, decode_header, encode_header
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.spool import Label
+    from diracmq_cli.spool.directory import Directory
 
 MARKS_PER_SYNC = 1000
 """Marks that a power cut may undo (a dead process undoes none); those messages would be sent again, ids and all."""

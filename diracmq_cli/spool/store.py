@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
-from diracmq_cli.core.message import Message
 from diracmq_cli.core.spool import Flaw, Gap, Label, Losses, Owner, SpoolEntry
 from diracmq_cli.spool.backlog import RunBacklog
 from diracmq_cli.spool.budget import DEFAULT_LIMIT, Budget
@@ -15,6 +15,9 @@ from diracmq_cli.spool.removal import remove
 from diracmq_cli.spool.run import Run
 from diracmq_cli.spool.survey import count, label_of, survey
 from diracmq_cli.spool.tally import Tally
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.message import Message
 
 
 class Spool:
