@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from diracmq_cli.core.message import Delivery
-from diracmq_cli.core.model import OriginLevel, Principals, QueueSpec
 from diracmq_cli.core.policy import AcceptancePolicy, Refused, read_allowed
-from diracmq_cli.core.ports import Seen
 from diracmq_cli.core.registry import Registry
 from diracmq_cli.errors import ConfigError, UsageError
 from diracmq_cli.operations.screening import Screen
-from diracmq_cli.wiring.console import Console
 from diracmq_cli.wiring.judging import judge_for
-from diracmq_cli.wiring.setup import Setup
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.message import Delivery
+    from diracmq_cli.core.model import OriginLevel, Principals, QueueSpec
+    from diracmq_cli.core.ports import Seen
+    from diracmq_cli.wiring.console import Console
+    from diracmq_cli.wiring.setup import Setup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 from diracmq_cli.errors import ConfigError, Partial
 from diracmq_cli.output.differences import Row, print_differences
 from diracmq_cli.output.progress import Progress
-from diracmq_cli.wiring.console import Console
 from diracmq_cli.wiring.reaching import Reach, broker_model, reach
-from diracmq_cli.wiring.setup import Setup
 
 if TYPE_CHECKING:
     from diracmq_cli.admin.changes import Change
     from diracmq_cli.admin.control import Control
     from diracmq_cli.admin.entries import Entries
+    from diracmq_cli.wiring.console import Console
+    from diracmq_cli.wiring.setup import Setup
 
 _IMPERSONATOR = "impersonator"
 """The tag that lets a user send under anybody's user_id."""

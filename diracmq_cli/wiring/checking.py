@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from diracmq_cli.core.finding import Finding, worst
-from diracmq_cli.errors import ExitStatus
 from diracmq_cli.operations.check import Check, CheckRequest
 from diracmq_cli.output.checklist import ChecklistWriter
-from diracmq_cli.wiring.console import Console
 from diracmq_cli.wiring.examining import MachineExaminer
 from diracmq_cli.wiring.setup import Choices, Setup
+
+if TYPE_CHECKING:
+    from diracmq_cli.errors import ExitStatus
+    from diracmq_cli.wiring.console import Console
 
 DEFAULT_TIMEOUT = 4.0
 """Seconds for everything that may have to be waited for; with the start of the program it stays under five."""

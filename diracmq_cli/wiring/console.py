@@ -6,11 +6,14 @@ import os
 import sys
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from diracmq_cli.output.talk import Talk
 from diracmq_cli.output.terminal import ColorMode, Look, look_of
 from diracmq_cli.output.writer import Writer
-from diracmq_cli.wiring.signals import StopFlag
+
+if TYPE_CHECKING:
+    from diracmq_cli.wiring.signals import StopFlag
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from diracmq_cli.core.identity import CredentialKind, CredentialRequest, CredentialSettings, Identity
-from diracmq_cli.core.model import BrokerService
 from diracmq_cli.core.quantity import format_duration
 from diracmq_cli.errors import CredentialError
 from diracmq_cli.wiring.passphrase import ask_on_terminal
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     import ssl
 
     from diracmq_cli.config import Credential
+    from diracmq_cli.core.model import BrokerService
     from diracmq_cli.credentials import CredentialFiles
     from diracmq_cli.origin import Signer
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from diracmq_cli.core.model import ExchangeSpec, QueueSpec
 from diracmq_cli.errors import UsageError
 from diracmq_cli.output.settings import SettingRow, print_settings
-from diracmq_cli.wiring.console import Console
 from diracmq_cli.wiring.selecting import Choice, select
-from diracmq_cli.wiring.setup import Setup
 from diracmq_cli.wiring.target import is_url
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.model import ExchangeSpec, QueueSpec
+    from diracmq_cli.wiring.console import Console
+    from diracmq_cli.wiring.setup import Setup
 
 
 def run_as_cfg(setup: Setup, choice: Choice, console: Console) -> None:

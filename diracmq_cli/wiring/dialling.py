@@ -10,10 +10,11 @@ import os
 import select
 import threading
 from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from diracmq_cli.core.ports import Session
-from diracmq_cli.wiring.signals import StopFlag
+if TYPE_CHECKING:
+    from diracmq_cli.core.ports import Session
+    from diracmq_cli.wiring.signals import StopFlag
 
 T = TypeVar("T")
 

@@ -10,11 +10,9 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from diracmq_cli.core.identity import Identity
 from diracmq_cli.core.ids import uuid7
 from diracmq_cli.core.message import Delivery, Message
 from diracmq_cli.core.model import BrokerService, OriginLevel, Principals, QueueSpec
-from diracmq_cli.core.policy import Refused
 from diracmq_cli.core.probing import (
     Addresses,
     AuthorityFacts,
@@ -26,7 +24,6 @@ from diracmq_cli.core.probing import (
     TlsFacts,
 )
 from diracmq_cli.core.stamp import stamp
-from diracmq_cli.core.verdict import Verdict
 from diracmq_cli.errors import ConfigError, CredentialError, MQError, UnknownDestination
 from diracmq_cli.wiring.acceptance import TrustOptions, policy_for
 from diracmq_cli.wiring.judging import judge_for
@@ -38,7 +35,10 @@ if TYPE_CHECKING:
     import ssl
 
     from diracmq_cli.broker.probe import Dialled
+    from diracmq_cli.core.identity import Identity
+    from diracmq_cli.core.policy import Refused
     from diracmq_cli.core.registry import Registry
+    from diracmq_cli.core.verdict import Verdict
 
 _NO_MESSAGE = Message(body=b"")
 

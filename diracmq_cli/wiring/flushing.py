@@ -8,19 +8,22 @@ import select
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from diracmq_cli.core.model import BrokerService
-from diracmq_cli.core.ports import Publisher
 from diracmq_cli.core.spool import Label, Owner, entries
 from diracmq_cli.errors import MQError, Partial, TemporaryFailure, UnknownDestination, UsageError
 from diracmq_cli.operations.drain import DrainSummary
 from diracmq_cli.operations.flush import Flush, FlushLimits
 from diracmq_cli.output.spooled import problem
-from diracmq_cli.spool import Spool
-from diracmq_cli.wiring.console import Console
-from diracmq_cli.wiring.setup import Setup
 from diracmq_cli.wiring.spooling import opened
 from diracmq_cli.wiring.target import parse_broker
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.model import BrokerService
+    from diracmq_cli.core.ports import Publisher
+    from diracmq_cli.spool import Spool
+    from diracmq_cli.wiring.console import Console
+    from diracmq_cli.wiring.setup import Setup
 
 CONNECT_TIMEOUT = 30.0
 """Seconds, where neither ``--timeout`` nor the stall limit leaves less."""

@@ -8,18 +8,18 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from diracmq_cli.core.message import Delivery
-from diracmq_cli.core.model import QueueSpec
 from diracmq_cli.core.moved import Movers
 from diracmq_cli.core.refusal import Distrust, Refusal
-from diracmq_cli.core.registry import Registry
 from diracmq_cli.core.stampfields import STAMP_HEADER
 from diracmq_cli.core.verdict import Route, Verdict, judge
 from diracmq_cli.errors import CredentialError, VerificationError
-from diracmq_cli.wiring.setup import Setup
 
 if TYPE_CHECKING:
+    from diracmq_cli.core.message import Delivery
+    from diracmq_cli.core.model import QueueSpec
+    from diracmq_cli.core.registry import Registry
     from diracmq_cli.origin import Verifier
+    from diracmq_cli.wiring.setup import Setup
 
 
 def judge_for(queue: QueueSpec, setup: Setup, max_age: float | None = None) -> Callable[[Delivery], Verdict]:

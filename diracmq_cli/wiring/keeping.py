@@ -6,18 +6,21 @@ import os
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from diracmq_cli.core.message import Message
-from diracmq_cli.core.ports import Backlog, Keeper
 from diracmq_cli.core.spool import Label, Losses, Owner, entries
 from diracmq_cli.errors import OutputError, Partial, Spooled
-from diracmq_cli.operations.account import SendSummary
 from diracmq_cli.operations.kept import Kept
 from diracmq_cli.spool import DEFAULT_LIMIT, Directory, Spool, locate
-from diracmq_cli.wiring.console import Console
 from diracmq_cli.wiring.receipts import exchange_of
-from diracmq_cli.wiring.sendoptions import SpoolChoice
-from diracmq_cli.wiring.target import Target
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.message import Message
+    from diracmq_cli.core.ports import Backlog, Keeper
+    from diracmq_cli.operations.account import SendSummary
+    from diracmq_cli.wiring.console import Console
+    from diracmq_cli.wiring.sendoptions import SpoolChoice
+    from diracmq_cli.wiring.target import Target
 
 
 class SendersSpool:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from diracmq_cli.core.model import BrokerService
-from diracmq_cli.core.ports import Inspector
-from diracmq_cli.errors import MQError
 from diracmq_cli.operations.listing import inspect_queues
 from diracmq_cli.output.table import print_queues
-from diracmq_cli.wiring.console import Console
 from diracmq_cli.wiring.selecting import Choice, select
-from diracmq_cli.wiring.setup import Setup
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.model import BrokerService
+    from diracmq_cli.core.ports import Inspector
+    from diracmq_cli.errors import MQError
+    from diracmq_cli.wiring.console import Console
+    from diracmq_cli.wiring.setup import Setup
 
 DEFAULT_TIMEOUT = 10.0
 

@@ -6,23 +6,26 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
-from diracmq_cli.core.message import Delivery
 from diracmq_cli.core.model import QueueSpec, QueueType
 from diracmq_cli.core.moved import logins
-from diracmq_cli.core.ports import Session
 from diracmq_cli.core.redrive import Left, Onward, Redrive, Transfer
-from diracmq_cli.core.registry import Registry
-from diracmq_cli.core.verdict import Verdict
 from diracmq_cli.errors import ConfigError, NothingThere, PermissionDenied, UnknownDestination, UsageError
 from diracmq_cli.operations.move import MoveRequest, look, move
 from diracmq_cli.operations.movetally import MoveTally
 from diracmq_cli.operations.peek import guard
 from diracmq_cli.output.moves import Moved, print_moves
-from diracmq_cli.wiring.console import Console
 from diracmq_cli.wiring.judging import judge_for
-from diracmq_cli.wiring.setup import Setup
-from diracmq_cli.wiring.target import Target
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.message import Delivery
+    from diracmq_cli.core.ports import Session
+    from diracmq_cli.core.registry import Registry
+    from diracmq_cli.core.verdict import Verdict
+    from diracmq_cli.wiring.console import Console
+    from diracmq_cli.wiring.setup import Setup
+    from diracmq_cli.wiring.target import Target
 
 CONNECT_TIMEOUT = 30.0
 WINDOW = 200

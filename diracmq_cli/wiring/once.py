@@ -6,11 +6,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from diracmq_cli.core.model import OriginLevel, QueueSpec
-from diracmq_cli.core.ports import Seen
-from diracmq_cli.wiring.acceptance import TrustOptions
 from diracmq_cli.wiring.judging import max_age_of
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.ports import Seen
+    from diracmq_cli.wiring.acceptance import TrustOptions
 
 
 @contextmanager

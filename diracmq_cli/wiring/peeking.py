@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from diracmq_cli.core.model import QueueType
 from diracmq_cli.errors import UsageError
 from diracmq_cli.operations.peek import guard, peek
-from diracmq_cli.operations.reading import Limits
 from diracmq_cli.wiring.acceptance import TrustOptions, refused_text, screen_for
-from diracmq_cli.wiring.console import Console
-from diracmq_cli.wiring.setup import Setup
 from diracmq_cli.wiring.sinks import printing_sink
 from diracmq_cli.wiring.streams import END_WAIT
+
+if TYPE_CHECKING:
+    from diracmq_cli.operations.reading import Limits
+    from diracmq_cli.wiring.console import Console
+    from diracmq_cli.wiring.setup import Setup
 
 DEFAULT_COUNT = 10
 DEFAULT_TIMEOUT = 10.0

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from json import dumps
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from diracmq_cli.admin.plugin import build_plugin
 from diracmq_cli.errors import OutputError
-from diracmq_cli.wiring.console import Console
+
+if TYPE_CHECKING:
+    from diracmq_cli.wiring.console import Console
 
 
 def run_plugin(out: Path, rabbitmq_home: Path | None, console: Console) -> None:

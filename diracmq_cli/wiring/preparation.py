@@ -5,19 +5,21 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from diracmq_cli.core.identity import Identity
 from diracmq_cli.core.ids import uuid7
-from diracmq_cli.core.message import Message
 from diracmq_cli.core.model import OriginLevel, QueueSpec
 from diracmq_cli.core.stamp import Sender, stamp
 from diracmq_cli.errors import CredentialError, UsageError
-from diracmq_cli.operations.overrides import Overrides
-from diracmq_cli.wiring.console import Console
-from diracmq_cli.wiring.sendoptions import SendOptions
-from diracmq_cli.wiring.setup import Setup
-from diracmq_cli.wiring.target import Target
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.identity import Identity
+    from diracmq_cli.core.message import Message
+    from diracmq_cli.operations.overrides import Overrides
+    from diracmq_cli.wiring.console import Console
+    from diracmq_cli.wiring.sendoptions import SendOptions
+    from diracmq_cli.wiring.setup import Setup
+    from diracmq_cli.wiring.target import Target
 
 _LOOK_EVERY = 10.0
 """Seconds after which the signer looks whether the credential's file has changed."""

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from diracmq_cli.core.model import BrokerService, MessagingModel, Secret
 from diracmq_cli.errors import ConfigError, CredentialError, UnknownDestination, UsageError
-from diracmq_cli.wiring.setup import Setup
 
 if TYPE_CHECKING:
     from diracmq_cli.admin.control import Control
     from diracmq_cli.admin.plan import Plan
+    from diracmq_cli.core.model import BrokerService, MessagingModel, Secret
+    from diracmq_cli.wiring.setup import Setup
 
 ANSWER_TIMEOUT = 60.0
 """Seconds that a broker may take for one answer."""

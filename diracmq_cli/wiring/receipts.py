@@ -12,10 +12,10 @@ from diracmq_cli.core.model import ExchangeSpec, OriginLevel
 from diracmq_cli.core.verdict import Verdict
 from diracmq_cli.errors import OutputError
 from diracmq_cli.output.writer import Writer
-from diracmq_cli.wiring.target import Target
 
 if TYPE_CHECKING:
     from diracmq_cli.output.ndjson import NdjsonSink
+    from diracmq_cli.wiring.target import Target
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from json import dumps
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from diracmq_cli.admin.authorities import Authorities, read_authorities
 from diracmq_cli.admin.conffiles import MAX_PROXIES, Check, Limited, NodeSettings
@@ -16,12 +17,14 @@ from diracmq_cli.admin.plugin import build_plugin
 from diracmq_cli.admin.readme import readme
 from diracmq_cli.admin.rendering import DEFINITIONS, node_files
 from diracmq_cli.admin.signingterms import POLICIES, SigningTerms, signing_terms
-from diracmq_cli.core.model import HostPort
 from diracmq_cli.errors import ConfigError
 from diracmq_cli.output.escape import visible
-from diracmq_cli.wiring.console import Console
 from diracmq_cli.wiring.reaching import broker_model
-from diracmq_cli.wiring.setup import Setup
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.model import HostPort
+    from diracmq_cli.wiring.console import Console
+    from diracmq_cli.wiring.setup import Setup
 
 BUNDLE = "ca.pem"
 PLUGINS = "plugins"

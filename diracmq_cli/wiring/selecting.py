@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 
-from diracmq_cli.core.address import Address
-from diracmq_cli.core.model import MessagingModel, QueueSpec
 from diracmq_cli.errors import ConfigError, MQError, UnknownDestination
-from diracmq_cli.wiring.setup import Setup
 from diracmq_cli.wiring.target import on_broker, on_service
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.address import Address
+    from diracmq_cli.core.model import MessagingModel, QueueSpec
+    from diracmq_cli.wiring.setup import Setup
 
 _ALL = "dirac-mq list shows all"
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
-from diracmq_cli.core.identity import Identity
 from diracmq_cli.core.stamp import Sender
 from diracmq_cli.wiring.setup import CLIENT_NAME, Setup
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.identity import Identity
 
 
 def sender_of(setup: Setup, login: str | None, identity: Identity | None) -> Sender:

@@ -8,8 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from diracmq_cli.core.model import ExchangeSpec
-from diracmq_cli.core.ports import Session
-from diracmq_cli.core.stamp import Sender
 from diracmq_cli.errors import AccessError, BrokerUnreachable, CredentialError, HostUnknown, TemporaryFailure
 from diracmq_cli.operations.account import Account, SendSummary
 from diracmq_cli.operations.deadline import Deadline
@@ -18,7 +16,6 @@ from diracmq_cli.operations.line import Line
 from diracmq_cli.operations.redial import Backoff, Patience
 from diracmq_cli.operations.send import Sending
 from diracmq_cli.operations.sendrequest import SendRequest, Surroundings
-from diracmq_cli.wiring.console import Console
 from diracmq_cli.wiring.dialling import ThreadDialler, wait
 from diracmq_cli.wiring.preparation import Preparation, signature_of
 from diracmq_cli.wiring.receipts import Receipts, RefusedFile, exchange_of, no_receipts
@@ -34,10 +31,13 @@ from diracmq_cli.wiring.sendoptions import (
 )
 from diracmq_cli.wiring.sendwatch import Watched
 from diracmq_cli.wiring.setup import Setup, require_amqp
-from diracmq_cli.wiring.target import Target
 
 if TYPE_CHECKING:
+    from diracmq_cli.core.ports import Session
+    from diracmq_cli.core.stamp import Sender
+    from diracmq_cli.wiring.console import Console
     from diracmq_cli.wiring.keeping import SendersSpool
+    from diracmq_cli.wiring.target import Target
 
 __all__ = ["GRACE", "Framing", "SendOptions", "SpoolChoice", "header_table", "run_send"]
 

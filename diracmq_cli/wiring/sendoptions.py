@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from functools import partial
+from typing import TYPE_CHECKING
 
-from diracmq_cli.core.ports import Source
-from diracmq_cli.core.values import FieldValue, Table
 from diracmq_cli.errors import DataError, UsageError
 from diracmq_cli.input import (
     Descriptor,
@@ -20,6 +19,10 @@ from diracmq_cli.input import (
     standard_input,
 )
 from diracmq_cli.operations.overrides import Overrides
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.ports import Source
+    from diracmq_cli.core.values import FieldValue, Table
 
 OUTAGE, OUTAGE_OF_MANY = 30.0, 300.0
 """Seconds that one loss of the broker may last: for one message, and for many."""

@@ -6,12 +6,15 @@ import os
 import stat
 import sys
 import time
+from typing import TYPE_CHECKING
 
-from diracmq_cli.operations.account import SendSummary
-from diracmq_cli.operations.intake import Intake
 from diracmq_cli.output.sendbar import SendBar
-from diracmq_cli.wiring.console import Console
 from diracmq_cli.wiring.sendoptions import Framing, SendOptions
+
+if TYPE_CHECKING:
+    from diracmq_cli.operations.account import SendSummary
+    from diracmq_cli.operations.intake import Intake
+    from diracmq_cli.wiring.console import Console
 
 
 class Watched:

@@ -15,8 +15,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from diracmq_cli.core.identity import CredentialRequest, Identity
-from diracmq_cli.core.model import BrokerService, MessagingModel
-from diracmq_cli.core.ports import Session
 from diracmq_cli.errors import ConfigError, CredentialError, CSUnreachable, HostUnknown, UnknownDestination
 from diracmq_cli.version import __version__
 from diracmq_cli.wiring.credentials import Credentials
@@ -26,6 +24,8 @@ if TYPE_CHECKING:
     import ssl
 
     from diracmq_cli.config import Configuration, ConfigurationService
+    from diracmq_cli.core.model import BrokerService, MessagingModel
+    from diracmq_cli.core.ports import Session
     from diracmq_cli.origin import Signer
     from diracmq_cli.wiring.console import Console
 

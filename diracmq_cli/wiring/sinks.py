@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from diracmq_cli.core.ports import Sink
+from typing import TYPE_CHECKING
+
 from diracmq_cli.errors import UsageError
-from diracmq_cli.wiring.console import Console
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.ports import Sink
+    from diracmq_cli.wiring.console import Console
 
 
 def printing_sink(console: Console, template: str | None) -> Sink:

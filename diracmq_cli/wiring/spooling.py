@@ -7,12 +7,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from diracmq_cli.core.spool import Flaw, Gap, SpoolEntry, entries
 from diracmq_cli.errors import NothingThere, Partial, UsageError
 from diracmq_cli.output import spooled
 from diracmq_cli.spool import Directory, Spool, locate
-from diracmq_cli.wiring.console import Console
+
+if TYPE_CHECKING:
+    from diracmq_cli.wiring.console import Console
 
 
 @contextmanager

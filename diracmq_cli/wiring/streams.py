@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from diracmq_cli.core.model import QueueSpec
-from diracmq_cli.core.ports import Session
 from diracmq_cli.core.quantity import parse_duration
 from diracmq_cli.errors import UsageError
 from diracmq_cli.operations.deadline import Deadline
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.model import QueueSpec
+    from diracmq_cli.core.ports import Session
 
 END_WAIT = 1.0
 """Seconds of silence after which a stream's end is taken to be reached."""

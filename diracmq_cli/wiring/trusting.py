@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from json import dumps
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from diracmq_cli.admin.authorities import Authorities, read_authorities
 from diracmq_cli.admin.delivery import deliver, staging, write_files
@@ -18,8 +19,10 @@ from diracmq_cli.admin.installation import find_rabbitmq
 from diracmq_cli.admin.rabbitmqctl import Rabbitmqctl
 from diracmq_cli.admin.signingterms import POLICIES, signing_terms
 from diracmq_cli.admin.timer import systemd_units
-from diracmq_cli.wiring.console import Console
 from diracmq_cli.wiring.rendering import BUNDLE
+
+if TYPE_CHECKING:
+    from diracmq_cli.wiring.console import Console
 
 _TIMEOUT = 60.0
 

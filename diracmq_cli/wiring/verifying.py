@@ -7,6 +7,7 @@ import select
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from diracmq_cli.core.identity import CredentialRequest, CredentialSettings
 from diracmq_cli.core.model import OriginLevel
@@ -19,8 +20,10 @@ from diracmq_cli.input import Saved, SavedEnvelopes, open_file, standard_input
 from diracmq_cli.origin import Verifier
 from diracmq_cli.output.verdicts import Judged, VerdictWriter
 from diracmq_cli.wiring.acceptance import allowed_by_file
-from diracmq_cli.wiring.console import Console
 from diracmq_cli.wiring.setup import Choices, Setup
+
+if TYPE_CHECKING:
+    from diracmq_cli.wiring.console import Console
 
 NO_ENVELOPE = "no-envelope"
 

@@ -10,17 +10,20 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from diracmq_cli.core.model import BrokerService
-from diracmq_cli.core.ports import Inspector
 from diracmq_cli.errors import MQError, UsageError
 from diracmq_cli.operations.listing import in_short
 from diracmq_cli.operations.watch import Watch
 from diracmq_cli.output.watch import LiveView, NdjsonView, PagedView, Round, Row, View
-from diracmq_cli.wiring.console import Console
 from diracmq_cli.wiring.selecting import Choice
 from diracmq_cli.wiring.selecting import select as select_queues
-from diracmq_cli.wiring.setup import Setup
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.model import BrokerService
+    from diracmq_cli.core.ports import Inspector
+    from diracmq_cli.wiring.console import Console
+    from diracmq_cli.wiring.setup import Setup
 
 DEFAULT_INTERVAL = 2.0
 SHORTEST = 0.1
