@@ -1,13 +1,17 @@
-"""From flag groups to what the wiring takes."""
+"""From flag groups to what the wiring takes. What only readers need is imported when one asks for it."""
 
 from __future__ import annotations
 
-from diracmq_cli.cli.flags import Connection, Reading, Trust
+from typing import TYPE_CHECKING
+
 from diracmq_cli.core.identity import CredentialRequest
-from diracmq_cli.operations.reading import Limits
-from diracmq_cli.wiring.acceptance import TrustOptions
-from diracmq_cli.wiring.console import Console
 from diracmq_cli.wiring.setup import CS_TIMEOUT, Choices, Setup
+
+if TYPE_CHECKING:
+    from diracmq_cli.cli.flags import Connection, Reading, Trust
+    from diracmq_cli.operations.reading import Limits
+    from diracmq_cli.wiring.acceptance import TrustOptions
+    from diracmq_cli.wiring.console import Console
 
 
 def setup_of(connection: Connection, console: Console) -> Setup:
@@ -36,9 +40,13 @@ def choices_of(connection: Connection, *, cs_timeout: float = CS_TIMEOUT) -> Cho
 
 def limits_of(connection: Connection, reading: Reading, *, until_empty: bool = False) -> Limits:
     """When to stop reading."""
+    from diracmq_cli.operations.reading import Limits
+
     return Limits(count=reading.count, timeout=connection.timeout, idle=reading.idle, until_empty=until_empty)
 
 
 def trust_of(trust: Trust) -> TrustOptions:
     """What is asked of a message's origin."""
+    from diracmq_cli.wiring.acceptance import TrustOptions
+
     return TrustOptions(require=trust.require, allow_dn=trust.allow_dn, max_age=trust.max_age)

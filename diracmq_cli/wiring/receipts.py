@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from diracmq_cli.core.message import Delivery, Message, Receipt
 from diracmq_cli.core.model import ExchangeSpec, OriginLevel
-from diracmq_cli.core.verdict import Verdict
 from diracmq_cli.errors import OutputError
 from diracmq_cli.output.writer import Writer
 
@@ -28,6 +26,8 @@ class Receipts:
 
     def __call__(self, receipts: Sequence[Receipt]) -> None:
         """Write a batch, and flush it."""
+        import json
+
         for receipt in receipts:
             line = {"message_id": receipt.message_id, "outcome": receipt.outcome.value}
             if receipt.reason is not None:
@@ -60,6 +60,8 @@ class RefusedFile:
 
     def __call__(self, message: Message, receipt: Receipt) -> None:
         """Add one message."""
+        from diracmq_cli.core.verdict import Verdict
+
         spec = self._target.spec
         is_exchange = isinstance(spec, ExchangeSpec)
         delivery = Delivery(

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from diracmq_cli.errors import DataError, UsageError
 from diracmq_cli.input import (
     Descriptor,
-    EnvelopeSource,
     FilesSource,
     LineSource,
     TextSource,
@@ -150,11 +149,17 @@ def source_of(options: SendOptions) -> Source:
     return FilesSource(options.files, framing) if options.files else framing(standard_input())
 
 
+def _envelopes(descriptor: Descriptor) -> Source:
+    from diracmq_cli.input import EnvelopeSource
+
+    return EnvelopeSource(descriptor)
+
+
 _FRAMINGS: dict[Framing, Callable[[Descriptor], Source]] = {
     Framing.WHOLE: WholeSource,
     Framing.LINES: LineSource,
     Framing.RECORDS: partial(LineSource, null=True),
-    Framing.ENVELOPES: EnvelopeSource,
+    Framing.ENVELOPES: _envelopes,
 }
 
 
