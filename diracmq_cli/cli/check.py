@@ -21,7 +21,7 @@ dirac-mq check demo.jobs -j | jq -r 'select(.status == "failed") | .next'
 def check(
     destination: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[QUEUE|EXCHANGE]...", help="Also say what I may do there, and how readers see it."),
+        typer.Argument(metavar="[DEST]...", help="Also say what I may do there, and how readers see it."),
     ] = None,
     *,
     connection: Connection,

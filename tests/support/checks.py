@@ -18,8 +18,8 @@ Row = dict[str, Any]
 
 
 def check(broker: Broker, *argv: str, role: str = "user", **environment: str) -> tuple[Completed, list[Row]]:
-    """Run it with ``--json``; it never says anything on standard error."""
-    done = broker.command(["dirac-mq-check", "-j", *argv], role, **environment)
+    """Run it with ``--json`` and all the time that a busy machine may need; it says nothing on standard error."""
+    done = broker.command(["dirac-mq-check", "-j", "-t", "30s", *argv], role, **environment)
     assert done.stderr == ""
     return done, rows(done)
 
