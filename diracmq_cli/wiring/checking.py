@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from diracmq_cli.errors import ExitStatus
     from diracmq_cli.wiring.console import Console
 
-DEFAULT_TIMEOUT = 4.0
+DEFAULT_TIMEOUT = 3.5
 """Seconds for everything that may have to be waited for; with the start of the program it stays under five."""
 
 CS_SHARE = 0.375
