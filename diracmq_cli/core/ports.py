@@ -7,13 +7,14 @@ No method blocks beyond the timeout that it is given.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from diracmq_cli.core.message import Delivery, Handled, Message, Receipt
-from diracmq_cli.core.model import QueueSpec
-from diracmq_cli.core.policy import Refused
-from diracmq_cli.core.spool import Label, SpoolEntry
-from diracmq_cli.core.verdict import Verdict
+if TYPE_CHECKING:
+    from diracmq_cli.core.message import Delivery, Handled, Message, Receipt
+    from diracmq_cli.core.model import QueueSpec
+    from diracmq_cli.core.policy import Refused
+    from diracmq_cli.core.spool import Label, SpoolEntry
+    from diracmq_cli.core.verdict import Verdict
 
 T_co = TypeVar("T_co", covariant=True)
 
