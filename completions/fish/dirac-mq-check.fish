@@ -27,6 +27,7 @@ function __dirac_mq_place
     test $place -eq $argv[1]
 end
 complete -c dirac-mq-check -f
+complete -c dirac-mq-check -f -a '(__dirac_mq_names qe)'
 complete -c dirac-mq-check -s b -l broker -x -a '(__dirac_mq_names s)' -d 'Service of the CS to use, or amqps://host:port/vhost of a broker.'
 complete -c dirac-mq-check -l cfg -r -F -d 'CFG file to read besides DIRAC\'s own; the last one wins.'
 complete -c dirac-mq-check -s o -x -d 'Set one option of the configuration, as in DIRAC.'

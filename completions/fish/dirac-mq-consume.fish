@@ -26,7 +26,7 @@ function __dirac_mq_place
     end
     test $place -eq $argv[1]
 end
-complete -c dirac-mq-consume -n '__dirac_mq_place 1 --save -x --exec --on-fail --cmd-timeout --jobs --on-untrusted --reject-to -b --broker --cfg -o --cs-max-age --cert --key --proxy --capath -t --timeout -n --count --idle -F --format --require --allow-dn --max-age --color' -f -a '(__dirac_mq_names q)'
+complete -c dirac-mq-consume -n '__dirac_mq_place 1 --save -x --exec --on-fail --cmd-timeout --jobs --on-untrusted --reject-to --outage -b --broker --cfg -o --cs-max-age --cert --key --proxy --capath -t --timeout -n --count --idle -F --format --require --allow-dn --max-age --color' -f -a '(__dirac_mq_names q)'
 complete -c dirac-mq-consume -l drain -d 'Take until the queue is empty.'
 complete -c dirac-mq-consume -l follow -d 'Take for ever.'
 complete -c dirac-mq-consume -l save -x -a '(__fish_complete_directories)' -d 'Save each message into DIR instead of printing it.'
@@ -37,6 +37,7 @@ complete -c dirac-mq-consume -l jobs -x -d 'Run up to K commands at a time.'
 complete -c dirac-mq-consume -l on-untrusted -x -a 'dead keep stop' -d 'When a message\'s origin is not good enough: dead (the default where it can be), keep or stop.'
 complete -c dirac-mq-consume -l reject-to -x -a '(__fish_complete_directories)' -d 'Put what is refused, by us or by the command, into DIR instead of dead-lettering it.'
 complete -c dirac-mq-consume -l once -d 'Drop a signed message that was taken before; implied by Origin = signed.'
+complete -c dirac-mq-consume -l outage -x -d 'Give up when the broker is lost for this long (default 30s with -n or --drain, else 5m).'
 complete -c dirac-mq-consume -s b -l broker -x -a '(__dirac_mq_names s)' -d 'Service of the CS to use, or amqps://host:port/vhost of a broker.'
 complete -c dirac-mq-consume -l cfg -r -F -d 'CFG file to read besides DIRAC\'s own; the last one wins.'
 complete -c dirac-mq-consume -s o -x -d 'Set one option of the configuration, as in DIRAC.'

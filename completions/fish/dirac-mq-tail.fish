@@ -27,11 +27,12 @@ function __dirac_mq_place
     test $place -eq $argv[1]
 end
 complete -c dirac-mq-tail -f
-complete -c dirac-mq-tail -n '__dirac_mq_place 1 -k --pattern --since --offset --last -b --broker --cfg -o --cs-max-age --cert --key --proxy --capath -t --timeout -n --count --idle -F --format --require --allow-dn --max-age --color' -f -a '(__dirac_mq_names q)'
+complete -c dirac-mq-tail -n '__dirac_mq_place 1 -k --pattern --since --offset --last --outage -b --broker --cfg -o --cs-max-age --cert --key --proxy --capath -t --timeout -n --count --idle -F --format --require --allow-dn --max-age --color' -f -a '(__dirac_mq_names q)'
 complete -c dirac-mq-tail -s k -l pattern -x -d 'Only these routing keys (topic pattern, as \'job.#\').'
 complete -c dirac-mq-tail -l since -x -d 'Stream: from this moment on (2h ago is \'2h\'; or 2026-11-24T01:58:03Z).'
 complete -c dirac-mq-tail -l offset -x -d 'Stream: from this offset, \'first\' or \'next\'.'
 complete -c dirac-mq-tail -l last -x -d 'Stream: start with the last K messages.'
+complete -c dirac-mq-tail -l outage -x -d 'Give up when the broker is lost for this long (default 5m).'
 complete -c dirac-mq-tail -s b -l broker -x -a '(__dirac_mq_names s)' -d 'Service of the CS to use, or amqps://host:port/vhost of a broker.'
 complete -c dirac-mq-tail -l cfg -r -F -d 'CFG file to read besides DIRAC\'s own; the last one wins.'
 complete -c dirac-mq-tail -s o -x -d 'Set one option of the configuration, as in DIRAC.'

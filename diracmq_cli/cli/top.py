@@ -17,7 +17,7 @@ dirac-mq peek demo.jobs
 dirac-mq consume demo.jobs -n 1
 """
 
-EPILOG = """Each of the first five is a command of its own too, such as dirac-mq-send."""
+EPILOG = """Each of the first six is a command of its own too, such as dirac-mq-send."""
 
 SPOOL = """Messages that send --spool keeps on disk while no broker takes them: see, send or drop them."""
 
