@@ -14,9 +14,13 @@ from diracmq_cli.wiring.sinks import printing_sink
 from diracmq_cli.wiring.streams import END_WAIT
 
 if TYPE_CHECKING:
+    from diracmq_cli.core.ports import Sink
     from diracmq_cli.operations.reading import Limits
+    from diracmq_cli.operations.screening import Screen
     from diracmq_cli.wiring.console import Console
     from diracmq_cli.wiring.setup import Setup
+    from diracmq_cli.wiring.signals import StopFlag
+    from diracmq_cli.wiring.target import Target
 
 DEFAULT_COUNT = 10
 DEFAULT_TIMEOUT = 10.0
@@ -49,14 +53,30 @@ def run_peek(setup: Setup, options: PeekOptions, console: Console) -> None:
     screen = screen_for(queue, options.trust, setup, console)
     count = options.limits.count or DEFAULT_COUNT
     timeout = DEFAULT_TIMEOUT if options.limits.timeout is None else options.limits.timeout
+    shown = look(setup, target, sink, screen, count=count, timeout=timeout, stop=console.stop)
+    if screen.refused:
+        console.talk.warning(f"{queue.address}: {refused_text(screen.refused, 'left out')}")
+    if not console.stop.requested:
+        options.limits.check(shown, str(queue.address), screen.refused.total())
+
+
+def look(
+    setup: Setup, target: Target, sink: Sink, screen: Screen, *, count: int, timeout: float, stop: StopFlag
+) -> int:
+    """Show the next ``count`` messages of a queue, over a connection of its own; returns how many were shown.
+
+    Raises:
+        MQError: what went wrong; whatever was got is back in the queue.
+    """
+    queue = target.queue
     started = time.monotonic()
-    session = setup.open(target.service, timeout=timeout, whole=timeout, wake_fd=console.stop.wake_fd)
+    session = setup.open(target.service, timeout=timeout, whole=timeout, wake_fd=stop.wake_fd)
     try:
         if queue.type is QueueType.STREAM:
             receiver = session.stream_reader(queue, offset="first", prefetch=min(count, 200))
         else:
             receiver = session.getter(queue, limit=count)
-        shown = peek(
+        return peek(
             receiver,
             sink,
             screen,
@@ -64,11 +84,7 @@ def run_peek(setup: Setup, options: PeekOptions, console: Console) -> None:
             timeout=max(0.0, timeout - (time.monotonic() - started)),
             silence=END_WAIT if queue.type is QueueType.STREAM else None,
             clock=time.monotonic,
-            stop=console.stop,
+            stop=stop,
         )
     finally:
         session.close()
-    if screen.refused:
-        console.talk.warning(f"{queue.address}: {refused_text(screen.refused, 'left out')}")
-    if not console.stop.requested:
-        options.limits.check(shown, str(queue.address), screen.refused.total())
