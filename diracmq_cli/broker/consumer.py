@@ -17,7 +17,6 @@ from diracmq_cli.broker.channel import Answer, Content
 from diracmq_cli.broker.link import Link
 from diracmq_cli.broker.receiver import BaseReceiver
 from diracmq_cli.core.model import QueueSpec
-from diracmq_cli.errors import UnknownDestination
 
 
 class Consumer(BaseReceiver):
@@ -47,7 +46,7 @@ class Consumer(BaseReceiver):
     def _more(self, *, patient: bool) -> None:
         self._advance_stop()
         if self._cancelled_by_broker:
-            raise UnknownDestination(f"{self._what} was deleted while we were reading it")
+            self._raise_cancelled()
         if self._stopping is not None:
             return
         if not self._running:

@@ -25,6 +25,7 @@ from diracmq_cli.errors import (
     MQError,
     PermissionDenied,
     ProtocolError,
+    TemporaryFailure,
     UnknownDestination,
 )
 
@@ -182,12 +183,14 @@ def lost(ending: Ending, party: Party) -> MQError:
 def refusal(code: int, text: str, what: str) -> MQError:
     """Why the broker closed a channel (channel.close) that served ``what``, such as ``queue demo.jobs on dev``."""
     said = f"{what}: {text.partition(' - ')[2] or text}"
+    if code == 404 and "home node" in text:  # a node of the cluster is down, and with it this queue
+        return BrokerLost(said)
     if code == 404:
         return UnknownDestination(said, hint="dirac-mq list shows what there is")
     if code == 406 and "user_id" in text:
         return CredentialError(said, hint="user_id must be the name that the broker knows us by")
-    if code == 406 and "timed out" in text:
-        return BrokerLost(said, hint="settle sooner, or have ConsumerTimeout of the queue raised")
+    if code == 406 and "timed out" in text:  # another connection would not do better
+        return TemporaryFailure(said, hint="settle sooner, or have ConsumerTimeout of the queue raised")
     return _reply(code, said)
 
 

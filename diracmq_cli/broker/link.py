@@ -48,7 +48,7 @@ class Link(pika.connection.Connection):  # type: ignore[misc]  # pika ships no t
         self._frames = FrameReader()
         self._listeners: dict[int, Channel] = {}
         self._terminating = False
-        self._turned = time.monotonic()
+        self._turned = self.heard = time.monotonic()
         super().__init__(parameters, on_open_error_callback=lambda *_: None, internal_connection_workflow=False)
         self.add_on_connection_blocked_callback(self._on_blocked)
         self.add_on_connection_unblocked_callback(self._on_unblocked)
@@ -216,6 +216,7 @@ class Link(pika.connection.Connection):  # type: ignore[misc]  # pika ships no t
 
     def _on_data_available(self, data_in: bytes) -> None:
         self.bytes_received += len(data_in)  # pika's heartbeat checker looks at this
+        self.heard = time.monotonic()
         for kind, channel, payload in self._frames.feed(data_in):
             if self._terminating:
                 return

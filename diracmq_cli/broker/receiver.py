@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from abc import ABC, abstractmethod
 from collections import OrderedDict, deque
+from typing import NoReturn
 
 from pika import spec
 from pika.amqp_object import Method
@@ -16,7 +17,7 @@ from diracmq_cli.broker.waiting import Deadline
 from diracmq_cli.core.message import Delivery, Message
 from diracmq_cli.core.model import QueueSpec, QueueType
 from diracmq_cli.core.properties import decode_properties
-from diracmq_cli.errors import UnknownDestination
+from diracmq_cli.errors import BrokerLost, UnknownDestination
 
 NACK_KEEPS_ORDER = (4, 3)
 """RabbitMQ from which a quorum queue takes nacked messages back in order, and without counting them as failures."""
@@ -71,7 +72,25 @@ class BaseReceiver(ABC):
     def _on_method(self, method: Method) -> None:  # noqa: B027  (a stray answer concerns nobody)
         """Take a method that is neither content nor an answer."""
 
+    def _raise_cancelled(self) -> NoReturn:
+        """Say why the broker has ended a consumer (basic.cancel): its queue was deleted, or lives where a node died."""
+        try:
+            self._count_ready()
+        except UnknownDestination as error:
+            raise UnknownDestination(f"{self._what} was deleted while we were reading it") from error
+        raise BrokerLost(f"the broker gives us nothing more of {self._what}")
+
     # -- the port --------------------------------------------------------------------------------------------------
+
+    @property
+    def ended(self) -> bool:
+        """See ``core.ports.Receiver``."""
+        return self._link.ending is not None
+
+    @property
+    def heard(self) -> float:
+        """See ``core.ports.Receiver``."""
+        return self._link.heard
 
     def receive(self, timeout: float | None, fd: int | None = None) -> Delivery | None:
         """See ``core.ports.Receiver``."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from diracmq_cli.broker.consumer import Consumer
 from diracmq_cli.broker.getter import Getter
@@ -50,9 +50,11 @@ class BrokerSession:
         """
         return StreamReader(self._link, queue, self.server_version, offset, prefetch)
 
-    def tail(self, queue: QueueSpec, *, patterns: Sequence[str], bound: int = 10_000) -> Receiver:
+    def tail(
+        self, queue: QueueSpec, *, patterns: Sequence[str], on_full: Callable[[], None], bound: int = 10_000
+    ) -> Receiver:
         """See ``core.ports.Session.tail``."""
-        return Tail(self._link, queue, self.server_version, patterns, bound)
+        return Tail(self._link, queue, self.server_version, patterns, bound, on_full)
 
     def inspector(self) -> Inspector:
         """See ``core.ports.Session.inspector``."""

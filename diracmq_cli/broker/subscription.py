@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
 from pika import spec
 from pika.amqp_object import Method
 
+from diracmq_cli.broker.channel import Answer
 from diracmq_cli.broker.link import Link
 from diracmq_cli.broker.receiver import BaseReceiver
+from diracmq_cli.core.message import Delivery
 from diracmq_cli.core.model import QueueSpec
-from diracmq_cli.errors import UnknownDestination, UsageError
+from diracmq_cli.errors import UsageError
 
 _TAIL_PREFETCH = 200
+
+_BETWEEN_LOOKS = 3
+"""Windows of messages that may come between two looks at a private queue, at most: an answer is asked for with each
+acknowledgement, unless one is still to come."""
 
 
 class _Subscription(BaseReceiver):
@@ -28,7 +34,7 @@ class _Subscription(BaseReceiver):
 
     def _more(self, *, patient: bool) -> None:  # noqa: ARG002  (the broker sends what there is of itself)
         if self._cancelled_by_broker:
-            raise UnknownDestination(f"{self._what} was deleted while we were reading it")
+            self._raise_cancelled()
 
     def _halt(self) -> None:
         """Nothing has to stop: what still comes is forgotten with the rest."""
@@ -64,7 +70,11 @@ class StreamReader(_Subscription):
 
 
 class Tail(_Subscription):
-    """Follows a queue's tap through a private queue that drops its oldest message when it is full."""
+    """Follows a queue's tap through a private queue that drops its oldest message when it is full.
+
+    A broker does not say what it drops. So the queue's length is asked for again and again: between two answers it can
+    have shrunk by a few windows only, so that one that was full does not go unnoticed.
+    """
 
     def __init__(
         self,
@@ -73,6 +83,7 @@ class Tail(_Subscription):
         server_version: tuple[int, ...],
         patterns: Sequence[str],
         bound: int,
+        on_full: Callable[[], None],
     ) -> None:
         if queue.tap is None:
             raise UsageError(f"{queue.address} is a stream, which has no tap: read it from an offset")
@@ -80,11 +91,39 @@ class Tail(_Subscription):
         declare = spec.Queue.Declare(
             exclusive=True, auto_delete=True, arguments={"x-max-length": bound, "x-overflow": "drop-head"}
         )
-        name = str(self._channel.call(declare, spec.Queue.DeclareOk).queue)
+        self._name = name = str(self._channel.call(declare, spec.Queue.DeclareOk).queue)
         for pattern in patterns:
             bind = spec.Queue.Bind(queue=name, exchange=queue.tap, routing_key=pattern, arguments={})
             self._channel.call(bind, spec.Queue.BindOk)
-        self._subscribe(name, _TAIL_PREFETCH, {})
+        prefetch = min(_TAIL_PREFETCH, max(1, bound // 2 // _BETWEEN_LOOKS))
+        self._bound, self._nearly_full, self._on_full = bound, bound - _BETWEEN_LOOKS * prefetch, on_full
+        self._told = False
+        self._look: Answer | None = None
+        self._subscribe(name, prefetch, {})
+
+    def ack(self, delivery: Delivery) -> None:
+        """See ``core.ports.Receiver``; what is read next makes room in the queue, so it is looked at before."""
+        self._see()
+        if self._look is None:
+            question = spec.Queue.Declare(queue=self._name, passive=True, arguments={})
+            self._look = self._channel.ask(question, spec.Queue.DeclareOk)
+        super().ack(delivery)
+
+    def _more(self, *, patient: bool) -> None:
+        self._see()
+        super()._more(patient=patient)
+
+    def _see(self) -> None:
+        answer = None if self._look is None else self._look.method
+        if not isinstance(answer, spec.Queue.DeclareOk):
+            return
+        self._look = None
+        waiting = int(answer.message_count)
+        if waiting >= self._nearly_full and not self._told:
+            self._told = True
+            self._on_full()
+        elif waiting < self._bound // 2:
+            self._told = False
 
 
 def _stream_offset(offset: str | int) -> str | int | datetime:

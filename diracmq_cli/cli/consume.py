@@ -68,6 +68,15 @@ def consume(
         bool,
         typer.Option("--once", help="Drop a signed message that was taken before; implied by Origin = signed."),
     ] = False,
+    outage: Annotated[
+        float | None,
+        typer.Option(
+            "--outage",
+            parser=duration,
+            metavar="DURATION",
+            help="Give up when the broker is lost for this long (default 30s with -n or --drain, else 5m).",
+        ),
+    ] = None,
     connection: Connection,
     reading: Reading,
     trust: Trust,
@@ -85,6 +94,9 @@ def consume(
     command. It goes into the directory of --reject-to, with the reason beside it, else to the dead-letter queue; with
     neither, consume puts it back and ends with 65. --on-untrusted keep holds such messages until the end and puts
     them back then.
+
+    When the connection is lost it is made again; commands that run are ended, and what was not acknowledged comes
+    again. dirac-mq-delivery(7) tells what is promised.
     """
     with running("consume", talk) as console:
         from diracmq_cli.cli.settings import limits_of, setup_of, trust_of
@@ -111,6 +123,7 @@ def consume(
                 on_untrusted=on_untrusted,
                 reject_to=reject_to,
                 once=once,
+                outage=outage,
             ),
             console,
         )

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from diracmq_cli.cli.exits import running
-from diracmq_cli.cli.flags import QUEUE_HELP, Connection, Reading, Talk, Trust, grouped
+from diracmq_cli.cli.flags import QUEUE_HELP, Connection, Reading, Talk, Trust, duration, grouped
 
 EXAMPLES = """\
 dirac-mq tail demo.jobs
@@ -37,6 +37,15 @@ def tail(
     last: Annotated[
         int | None, typer.Option("--last", metavar="K", min=1, help="Stream: start with the last K messages.")
     ] = None,
+    outage: Annotated[
+        float | None,
+        typer.Option(
+            "--outage",
+            parser=duration,
+            metavar="DURATION",
+            help="Give up when the broker is lost for this long (default 5m).",
+        ),
+    ] = None,
     connection: Connection,
     reading: Reading,
     trust: Trust,
@@ -46,6 +55,9 @@ def tail(
 
     A classic or quorum queue is followed through copies made from now on; a stream can also be read from an earlier
     point.
+
+    When the connection is lost it is made again. A stream goes on where it stopped; what reached a queue meanwhile is
+    not shown, and it is said from when to when. So is it when copies come faster than they are read.
 
     Messages whose origin is not as --require, --allow-dn or the CS ask are left out, and counted on stderr.
     """
@@ -64,6 +76,7 @@ def tail(
                 offset=offset,
                 last=last,
                 trust=trust_of(trust),
+                outage=outage,
             ),
             console,
         )

@@ -6,7 +6,7 @@ No method blocks beyond the timeout that it is given.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
@@ -83,6 +83,14 @@ class Dialler(Protocol[T_co]):
 
 class Receiver(Protocol):
     """Delivers messages of one queue one by one and settles them."""
+
+    @property
+    def ended(self) -> bool:
+        """True when the connection has ended: everything unsettled is back in the queue."""
+
+    @property
+    def heard(self) -> float:
+        """When something last came from the broker, heartbeats too, in seconds of ``time.monotonic``."""
 
     def receive(self, timeout: float | None, fd: int | None = None) -> Delivery | None:
         """The next delivery; None when ``timeout`` seconds passed, ``fd`` is readable, a stop was asked for, or (when
@@ -301,9 +309,12 @@ class Session(Protocol):
         """Read a stream (basic.consume with ``x-stream-offset``) from ``first``, ``last``, ``next``, an offset, or a
         timestamp written as RFC 3339. Nothing is taken; ``ack`` only asks for more."""
 
-    def tail(self, queue: QueueSpec, *, patterns: Sequence[str], bound: int = 10_000) -> Receiver:
+    def tail(
+        self, queue: QueueSpec, *, patterns: Sequence[str], on_full: Callable[[], None], bound: int = 10_000
+    ) -> Receiver:
         """Follow copies of what reaches a queue: a private exclusive queue of at most ``bound`` messages
-        (drop-head), bound to its tap with each pattern."""
+        (drop-head), bound to its tap with each pattern. ``on_full`` is told when that is so full that messages may
+        have been dropped, and again only after it has been half empty."""
 
     def inspector(self) -> Inspector:
         """Ask about queues."""

@@ -9,13 +9,14 @@ from typing import TypeVar, assert_never
 
 from diracmq_cli.core.message import Delivery, Handled, Settlement
 from diracmq_cli.core.policy import Refused
-from diracmq_cli.core.ports import Clock, Launcher, Receiver, Stop
+from diracmq_cli.core.ports import Launcher, Receiver
 from diracmq_cli.core.refusal import Distrust
 from diracmq_cli.errors import BrokerUnreachable, ConfigError, MQError
 from diracmq_cli.operations.deadline import Deadline, soonest
 from diracmq_cli.operations.reading import EMPTY_CHECK, Limits
 from diracmq_cli.operations.refusing import Refusals
 from diracmq_cli.operations.screening import Screen
+from diracmq_cli.operations.stints import Around
 from diracmq_cli.operations.workers import Done, Workers
 
 T = TypeVar("T")
@@ -72,65 +73,70 @@ class HandleSummary:
         return ", ".join(parts)
 
 
-def handle(
-    receiver: Receiver,
-    launcher: Launcher,
-    screen: Screen,
-    limits: Limits,
-    request: HandleRequest,
-    refusals: Refusals,
-    *,
-    on_handled: Callable[[Delivery, Settlement, Handled], None],
-    clock: Clock,
-    stop: Stop,
-) -> int:
-    """Hand messages to commands; returns how many left the queue by what their command said.
+class Handling:
+    """Hands messages to commands until the limits are met or a stop is asked for (``stints.Work``).
 
-    A message is acknowledged only after its command has succeeded. On a stop, and after a failure that ends the run,
-    the commands at hand are waited for. What ``screen`` refuses reaches no command. When the connection is lost their
-    messages go to somebody else, so that the commands are ended rather than left behind.
-
-    Raises:
-        MQError: a command failed and ``on_fail`` is stop, or it cannot be run; its message is back in the queue.
-        ConfigError: a command wants to dead-letter, and there is no place for that.
+    A message is acknowledged only after its command has succeeded. On a stop, before the connection is renewed, and
+    after a failure that ends the run, the commands at hand are waited for. What ``screen`` refuses reaches no command.
+    When the connection is lost their messages go to somebody else, so that the commands are ended rather than left
+    behind.
     """
-    workers = Workers(launcher, clock, request.command_timeout)
-    handling = _Handling(receiver, workers, screen, limits, request, refusals, on_handled, clock, stop)
-    try:
-        handling.run()
-    finally:
-        workers.abandon()
-        receiver.put_back()
-    return handling.settled
-
-
-class _Handling:
-    """One run of ``handle``."""
 
     def __init__(
         self,
-        receiver: Receiver,
-        workers: Workers,
+        launcher: Launcher,
         screen: Screen,
         limits: Limits,
         request: HandleRequest,
         refusals: Refusals,
+        around: Around,
         on_handled: Callable[[Delivery, Settlement, Handled], None],
-        clock: Clock,
-        stop: Stop,
     ) -> None:
-        self._receiver, self._workers, self._screen, self._refusals = receiver, workers, screen, refusals
+        self._workers = Workers(launcher, around.clock, request.command_timeout)
+        self._screen, self._refusals, self._around = screen, refusals, around
         self._limits, self._request, self._on_handled = limits, request, on_handled
-        self._clock, self._stop = clock, stop
-        self._whole, self._silence = Deadline(clock, limits.timeout), Deadline(clock, limits.idle)
-        self._brake = Deadline(clock, 0.0)
+        self._silence = Deadline(around.clock, limits.idle)
+        self._brake = Deadline(around.clock, 0.0)
         self._requeued = 0
         self._parked: list[Delivery] = []
-        self._dry = False
+        self._dry = self._renewing = False
         self._failure: MQError | None = None
+        self._receiver: Receiver
         self.settled = 0
+        """See ``stints.Work``: what was given back is not counted."""
 
-    def run(self) -> None:
+    @property
+    def taken(self) -> int:
+        """How many messages left the queue by what their command said."""
+        return self.settled
+
+    @property
+    def missing(self) -> int | None:
+        """How many messages are still to be handled; None when there is no limit."""
+        return None if self._limits.count is None else self._limits.count - self.settled
+
+    def over(self, receiver: Receiver) -> bool:
+        """See ``stints.Work``.
+
+        Raises:
+            MQError: a command failed and ``on_fail`` is stop, or it cannot be run; its message is back in the queue.
+            ConfigError: a command wants to dead-letter, and there is no place for that.
+        """
+        self._receiver = receiver
+        self._refusals.forget_held()
+        self._dry = self._renewing = False
+        self._silence.restart()
+        try:
+            self._run()
+        finally:
+            self._parked.clear()
+            for delivery, verdict in self._workers.abandon():
+                self._screen.end(delivery, verdict)
+        if self._failure is not None:
+            raise self._failure
+        return not self._renewing
+
+    def _run(self) -> None:
         """Take, start, settle, until there is nothing more to do or something has failed."""
         while self._workers or self._may_take:
             delivery = self._wait()
@@ -139,15 +145,14 @@ class _Handling:
             self._workers.hurry()
             for done in self._workers.ended():
                 self._guarded(self._finish, done)
-        if self._failure is not None:
-            raise self._failure
+            self._renewing = self._renewing or self._around.renewal.due
 
     @property
     def _may_take(self) -> bool:
         """Whether another message is wanted at all."""
-        if self._stop.requested or self._failure is not None or self._dry or self._whole.over:
+        if self._around.stop.requested or self._failure is not None or self._dry or self._around.whole.over:
             return False
-        return self._limits.count is None or self.settled + len(self._workers) < self._limits.count
+        return not self._renewing and (self.missing is None or len(self._workers) < self.missing)
 
     def _wait(self) -> Delivery | None:
         """Wait for a message, if there is a hand free for it, or for the end of a command."""
@@ -160,16 +165,18 @@ class _Handling:
             self._receiver.turn(soonest(self._brake, *self._deadlines), fd)
             return None
         delivery = self._receiver.receive(soonest(*self._deadlines), fd)
-        if delivery is None and not self._workers and not self._stop.requested:
+        if delivery is None and not self._workers and not self._around.stop.requested:
             self._dry = self._silence.over or (self._limits.until_empty and self._receiver.ready_count() == 0)
         return delivery
 
     @property
     def _deadlines(self) -> list[Deadline]:
         """What ends a wait for a message. While commands run, silence means nothing, nor that the queue is empty."""
+        around = self._around
         if self._workers:
-            return [self._whole, Deadline(self._clock, self._workers.left)]
-        return [self._whole, self._silence, Deadline(self._clock, EMPTY_CHECK if self._limits.until_empty else None)]
+            return [around.whole, around.renewal.look, Deadline(around.clock, self._workers.left)]
+        empty = Deadline(around.clock, EMPTY_CHECK if self._limits.until_empty else None)
+        return [around.whole, around.renewal.look, self._silence, empty]
 
     def _guarded(self, step: Callable[[T], None], subject: T) -> None:
         """Do something, and remember the first failure until the commands at hand have ended."""
@@ -178,6 +185,8 @@ class _Handling:
         except BrokerUnreachable:
             raise
         except MQError as error:
+            if self._receiver.ended:
+                raise
             self._failure = self._failure or error
 
     def _begin(self, delivery: Delivery) -> None:
@@ -192,7 +201,7 @@ class _Handling:
         elif screened.refused is None:
             self._receiver.want_more()
             self._receiver.ack_one(delivery)
-        elif self._refusals.refuse(delivery, screened.verdict, screened.refused):
+        elif self._refusals.refuse(self._receiver, delivery, screened.verdict, screened.refused):
             self._refusals.flush()
             self._receiver.ack_one(delivery)
 
@@ -205,11 +214,10 @@ class _Handling:
         self._on_handled(done.delivery, settlement, done.handled)
         if settlement is Settlement.REQUEUE:
             self._requeued += 1
-            self._brake = Deadline(self._clock, min(BRAKE * 2**self._requeued, BRAKE_LIMIT))
+            self._brake = Deadline(self._around.clock, min(BRAKE * 2**self._requeued, BRAKE_LIMIT))
         else:
-            self.settled += 1
             self._requeued = 0
-        if not self._stop.requested and self._failure is None:
+        if not self._around.stop.requested and self._failure is None:
             parked, self._parked = self._parked, []
             for delivery in parked:
                 self._begin(delivery)
@@ -235,15 +243,18 @@ class _Handling:
     def _settle(self, done: Done, settlement: Settlement) -> None:
         match settlement:
             case Settlement.ACK:
-                self._screen.taken(done.delivery, done.verdict)
+                remembered = self._screen.taken(done.delivery, done.verdict)
                 self._screen.flush()
+                self.settled += remembered  # should this acknowledgement be lost, it is dropped when it comes again
                 self._receiver.ack_one(done.delivery)
+                self.settled += not remembered
             case Settlement.REQUEUE:
                 self._receiver.requeue(done.delivery)
             case Settlement.REJECT:
                 why = Refused(Distrust.COMMAND.value, done.handled.detail)
-                if self._refusals.give_up(done.delivery, done.verdict, why):
+                if self._refusals.give_up(self._receiver, done.delivery, done.verdict, why):
                     self._refusals.flush()
                     self._receiver.ack_one(done.delivery)
+                self.settled += 1
             case _:
                 assert_never(settlement)

@@ -1,16 +1,17 @@
-"""The loop that ``consume`` and ``tail`` share: receive, judge, write, flush, acknowledge."""
+"""What ``consume`` and ``tail`` share: receive, judge, write, flush, acknowledge."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from diracmq_cli.core.message import Delivery
-from diracmq_cli.core.ports import Clock, Receiver, Sink, Stop
+from diracmq_cli.core.ports import Receiver, Sink
 from diracmq_cli.errors import MQError, NothingThere, Partial
 from diracmq_cli.operations.deadline import Deadline, soonest
 from diracmq_cli.operations.refusing import Refusals
 from diracmq_cli.operations.screening import Screen
+from diracmq_cli.operations.stints import Around
 
 EMPTY_CHECK = 0.2
 """Seconds of silence after which the broker is asked whether the queue is empty."""
@@ -36,10 +37,6 @@ class Limits:
         """True when only a stop ends it."""
         return self == Limits()
 
-    def after(self, seconds: float) -> Limits:
-        """These limits when ``seconds`` of the whole have gone already, in reaching the broker."""
-        return self if self.timeout is None else replace(self, timeout=max(0.0, self.timeout - seconds))
-
     def check(self, read: int, queue: str, refused: int = 0) -> None:
         """Say so when fewer messages came than were asked for, not counting those that were ``refused``.
 
@@ -55,89 +52,141 @@ class Limits:
             raise Partial(f"{read} of {self.count} messages came from {queue}")
 
 
-def read(
-    receiver: Receiver,
-    sink: Sink,
-    screen: Screen,
-    limits: Limits,
-    *,
-    clock: Clock,
-    stop: Stop,
-    refusals: Refusals | None = None,
-    wanted: Callable[[Delivery], bool] = lambda _delivery: True,
-) -> int:
-    """Move deliveries from ``receiver`` to ``sink`` until the limits are met or a stop is asked for.
+@dataclass(slots=True)
+class Progress:
+    """How far a reader is: messages ``written`` that will not come again, and ``settled`` in whatever way."""
 
-    The order is write, flush, acknowledge: a message leaves the queue only once the sink has it. Returns how many
-    were written. Deliveries that are not ``wanted``, or repeated, are acknowledged and not shown; so are those that
-    ``screen`` refuses, unless ``refusals`` deals with them.
+    written: int = 0
+    settled: int = 0
 
-    Raises:
-        MQError, BrokenPipeError: whatever receiver, sink and refusals raise.
+
+class Reading:
+    """Moves deliveries to a sink until the limits are met or a stop is asked for (``stints.Work``).
+
+    The order is write, flush, acknowledge: a message leaves the queue only once the sink has it. Deliveries that are
+    not ``wanted``, or repeated, are acknowledged and not shown; so are those that ``screen`` refuses, unless
+    ``refusals`` deals with them.
+
+    Args:
+        come_again: whether what was not acknowledged when a connection was lost comes over the next.
     """
-    whole, silence = Deadline(clock, limits.timeout), Deadline(clock, limits.idle)
-    unsettled = _Unsettled(receiver, sink, screen, refusals)
-    written = 0
-    while not stop.requested and (limits.count is None or written < limits.count):
-        delivery = receiver.receive(0)
-        if delivery is None:
-            unsettled.settle()
-            delivery = receiver.receive(_patience(limits, whole, silence))
-        if delivery is not None:
-            silence.restart()
-            if wanted(delivery):
-                written += unsettled.take(delivery)
-            else:
-                unsettled.add(delivery)
-        elif whole.over or silence.over or (limits.until_empty and not stop.requested and _empty(receiver)):
-            break
-    unsettled.settle()
-    return written
 
+    def __init__(
+        self,
+        sink: Sink,
+        screen: Screen,
+        limits: Limits,
+        around: Around,
+        *,
+        refusals: Refusals | None = None,
+        wanted: Callable[[Delivery], bool] = lambda _delivery: True,
+        come_again: bool = True,
+    ) -> None:
+        self._sink, self._screen, self._limits, self._around = sink, screen, limits, around
+        self._refusals, self._wanted, self._come_again = refusals, wanted, come_again
+        self._silence = Deadline(around.clock, limits.idle)
+        self._progress = Progress()
 
-def _empty(receiver: Receiver) -> bool:
-    return receiver.ready_count() == 0
+    @property
+    def taken(self) -> int:
+        """How many messages were written and will not come again."""
+        return self._progress.written
 
+    @property
+    def settled(self) -> int:
+        """See ``stints.Work``."""
+        return self._progress.settled
 
-def _patience(limits: Limits, whole: Deadline, silence: Deadline) -> float | None:
-    left = soonest(whole, silence)
-    if not limits.until_empty:
-        return left
-    return EMPTY_CHECK if left is None else min(EMPTY_CHECK, left)
+    @property
+    def missing(self) -> int | None:
+        """How many messages are still to come; None when there is no limit."""
+        return None if self._limits.count is None else self._limits.count - self._progress.written
+
+    def over(self, receiver: Receiver) -> bool:
+        """See ``stints.Work``.
+
+        Raises:
+            MQError, BrokenPipeError: whatever receiver, sink and refusals raise.
+        """
+        self._silence.restart()
+        if self._refusals is not None:
+            self._refusals.forget_held()
+        unsettled = _Unsettled(receiver, self._sink, self._screen, self._refusals, self._progress)
+        try:
+            return self._read(receiver, unsettled)
+        except MQError:
+            if self._come_again:
+                unsettled.forget()
+            raise
+
+    def _read(self, receiver: Receiver, unsettled: _Unsettled) -> bool:
+        around = self._around
+        while not around.stop.requested and self.missing != 0:
+            if around.renewal.due:
+                unsettled.settle()
+                return False
+            delivery = receiver.receive(0)
+            if delivery is None:
+                unsettled.settle()
+                delivery = receiver.receive(self._patience)
+            if delivery is not None:
+                self._silence.restart()
+                if self._wanted(delivery):
+                    unsettled.take(delivery)
+                else:
+                    unsettled.add(delivery)
+            elif around.whole.over or self._silence.over or self._is_empty(receiver):
+                break
+        unsettled.settle()
+        return True
+
+    @property
+    def _patience(self) -> float | None:
+        around = self._around
+        empty = Deadline(around.clock, EMPTY_CHECK if self._limits.until_empty else None)
+        return soonest(around.whole, self._silence, around.renewal.look, empty)
+
+    def _is_empty(self, receiver: Receiver) -> bool:
+        return self._limits.until_empty and not self._around.stop.requested and receiver.ready_count() == 0
 
 
 class _Unsettled:
-    """Deliveries that were dealt with and not yet acknowledged.
+    """Deliveries of one connection that were dealt with and not yet acknowledged.
 
     The first flushes come after 1, 2, 4 … messages: a reader of our output that leaves early (``| head -1``) must cost
     the queue a few messages, not a whole batch.
     """
 
-    def __init__(self, receiver: Receiver, sink: Sink, screen: Screen, refusals: Refusals | None) -> None:
+    def __init__(
+        self, receiver: Receiver, sink: Sink, screen: Screen, refusals: Refusals | None, progress: Progress
+    ) -> None:
         self._receiver, self._sink, self._screen, self._refusals = receiver, sink, screen, refusals
+        self._progress = progress
         self._waiting: list[Delivery] = []
+        self._doubtful = 0
         self._batch = 1
 
-    def take(self, delivery: Delivery) -> bool:
-        """Write a delivery, or do what is to be done with one that must not be; returns whether it was written."""
+    def take(self, delivery: Delivery) -> None:
+        """Write a delivery, or do what is to be done with one that must not be."""
         screened = self._screen.look(delivery)
         if screened.passes:
             self._sink.write(delivery, screened.verdict)
-            self._screen.taken(delivery, screened.verdict)
+            self._progress.written += 1
+            if not self._screen.taken(delivery, screened.verdict):
+                self._doubtful += 1
             self.add(delivery)
-            return True
+            return
         if screened.refused is None or self._refusals is None:
             self._receiver.want_more()
             self.add(delivery)
-            return False
+            return
         try:
-            to_be_acknowledged = self._refusals.refuse(delivery, screened.verdict, screened.refused)
+            to_be_acknowledged = self._refusals.refuse(self._receiver, delivery, screened.verdict, screened.refused)
         except MQError:
             self.settle()
             raise
         if to_be_acknowledged:
             self.add(delivery)
-        return False
 
     def add(self, delivery: Delivery) -> None:
         """Have a delivery acknowledged, with the batch."""
@@ -159,4 +208,13 @@ class _Unsettled:
                 self._receiver.ack_one(delivery)
         else:
             self._receiver.ack(self._waiting[-1])
+        self._progress.settled += len(self._waiting)
         self._waiting.clear()
+        self._doubtful = 0
+
+    def forget(self) -> None:
+        """The connection was lost: what was not acknowledged comes again, and counts then.
+
+        What is remembered (``Screen.taken``) is dropped when it comes again, so it counts already.
+        """
+        self._progress.written -= self._doubtful

@@ -95,7 +95,7 @@ class Redial(Generic[C]):
         """Whether an attempt has ended since the connection was lost, or since the beginning."""
         self._dialler, self._patience, self._whole, self._backoff = dialler, patience, whole, backoff
         self._clock, self._say = clock, say
-        self._was_up = False
+        self._was_up = self._down = False
         self._doubted = False
         self._told: MQError | None = None
         self._next = Deadline(clock, 0)
@@ -160,6 +160,12 @@ class Redial(Generic[C]):
         self.tried = False
         self._retry(error)
 
+    def renew(self) -> None:
+        """Make the connection anew, at once: nothing is wrong with it yet."""
+        self.close()
+        self.tried = False
+        self._next = Deadline(self._clock, 0)
+
     def progress(self) -> None:
         """The broker does its work: whatever comes next is another outage."""
         self._outage = Deadline(self._clock, None)
@@ -195,14 +201,14 @@ class Redial(Generic[C]):
                 raise
             self._retry(error)
             return False
-        if self._was_up or self.failure is not None:
+        if self._down:
             self._say("connected" + (" again" if self._was_up else ""))
-        self._was_up, self._told = True, None
+        self._was_up, self._down, self._told = True, False, None
         self._steady = Deadline(self._clock, STEADY)
         return True
 
     def _retry(self, error: MQError) -> None:
-        self.failure = error
+        self.failure, self._down = error, True
         if self._outage.left is None:
             self._outage = Deadline(self._clock, self._patience.outage)
         if self._outage.over and not self._patience.for_ever:

@@ -26,10 +26,9 @@ class OnUntrusted(StrEnum):
 
 
 class Refusals:
-    """Deals with refused deliveries of ``receiver``; none of them counts towards its limit.
+    """Deals with refused deliveries; none of them counts towards the limit of the receiver that brought it.
 
     Args:
-        receiver: what they came from; it puts back what is held.
         queue: for messages to people.
         on_untrusted: what to do with those whose origin is not good enough.
         rejects: takes what is given up; None leaves it to the queue's dead letters.
@@ -41,22 +40,25 @@ class Refusals:
 
     def __init__(
         self,
-        receiver: Receiver,
         queue: str,
         *,
         on_untrusted: OnUntrusted,
         rejects: Rejects | None,
         dead_letters: bool,
     ) -> None:
-        self._receiver = receiver
         self._queue = queue
         self._on_untrusted = on_untrusted
         self._rejects = rejects
         self.can_give_up = rejects is not None or dead_letters
         self.dealt_with: Counter[str] = Counter()
-        self.held = 0
+        self._held: Counter[str] = Counter()
 
-    def refuse(self, delivery: Delivery, verdict: Verdict, refused: Refused) -> bool:
+    @property
+    def held(self) -> int:
+        """How many are held; their receiver puts them back."""
+        return self._held.total()
+
+    def refuse(self, receiver: Receiver, delivery: Delivery, verdict: Verdict, refused: Refused) -> bool:
         """Deal with a delivery whose origin is not good enough.
 
         Returns:
@@ -77,9 +79,9 @@ class Refusals:
         match self._on_untrusted:
             case OnUntrusted.DEAD:
                 why = replace(verdict, reason=refused.reason, code=refused.code)
-                to_be_acknowledged = self.give_up(delivery, why, refused)
+                to_be_acknowledged = self.give_up(receiver, delivery, why, refused)
             case OnUntrusted.KEEP:
-                self._hold()
+                self._hold(refused.code)
                 to_be_acknowledged = False
             case OnUntrusted.STOP:
                 raise DataError(
@@ -88,18 +90,18 @@ class Refusals:
                 )
             case _:
                 assert_never(self._on_untrusted)
-        self._receiver.want_more()
+        receiver.want_more()
         self.dealt_with[refused.code] += 1
         return to_be_acknowledged
 
-    def give_up(self, delivery: Delivery, verdict: Verdict, refused: Refused) -> bool:
+    def give_up(self, receiver: Receiver, delivery: Delivery, verdict: Verdict, refused: Refused) -> bool:
         """Put a delivery where what is given up goes; returns as ``refuse``.
 
         Raises:
             OutputError: it cannot be saved.
         """
         if self._rejects is None:
-            self._receiver.reject(delivery)
+            receiver.reject(delivery)
             return False
         self._rejects.write(delivery, verdict, refused)
         return True
@@ -113,10 +115,15 @@ class Refusals:
         if self._rejects is not None:
             self._rejects.flush()
 
-    def _hold(self) -> None:
+    def forget_held(self) -> None:
+        """It was put back, and comes again over another connection."""
+        self.dealt_with -= self._held
+        self._held.clear()
+
+    def _hold(self, code: str) -> None:
         if self.held == MAX_HELD:
             raise DataError(
                 f"more than {MAX_HELD} messages are not accepted: they are back in {self._queue}",
                 hint="--reject-to DIR takes them out of the queue",
             )
-        self.held += 1
+        self._held[code] += 1

@@ -89,11 +89,13 @@ class Screen:
         if key is not None:
             self._in_hand.discard(key)
 
-    def taken(self, delivery: Delivery, verdict: Verdict) -> None:
-        """A delivery that passed was handed on; ``flush`` will remember it."""
+    def taken(self, delivery: Delivery, verdict: Verdict) -> bool:
+        """A delivery that passed was handed on; ``flush`` will remember it. Returns whether it can be remembered."""
         key = _key(delivery, verdict)
-        if self._seen is not None and key is not None:
-            self._taken.add(key)
+        if self._seen is None or key is None:
+            return False
+        self._taken.add(key)
+        return True
 
     def flush(self) -> None:
         """Remember what was taken, once it is safe where it went and before it is acknowledged.

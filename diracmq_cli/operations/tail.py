@@ -1,35 +1,33 @@
-"""Tail: follow copies of messages, or a stream, without taking anything."""
+"""Tail: which of the messages of a queue or stream are shown, and where in a stream to go on."""
 
 from __future__ import annotations
 
 from diracmq_cli.core.message import Delivery
-from diracmq_cli.core.ports import Clock, Receiver, Sink, Stop
-from diracmq_cli.operations.reading import Limits, read
-from diracmq_cli.operations.screening import Screen
 
 
-def tail(
-    receiver: Receiver,
-    sink: Sink,
-    screen: Screen,
-    limits: Limits,
-    *,
-    since: float | None,
-    clock: Clock,
-    stop: Stop,
-) -> int:
-    """Show messages as they come; returns how many were shown. What is refused is left out.
+class Trail:
+    """Follows a reader through what it is given.
 
     Args:
+        start: where in a stream to begin: ``first``, ``last``, ``next``, an offset, or a moment (RFC 3339).
         since: leave out what is stamped earlier (seconds since the epoch): a broker starts a stream at the chunk that
             holds a moment, so up to a chunk of older messages comes first.
-
-    Raises:
-        MQError, BrokenPipeError: whatever receiver and sink raise.
     """
 
-    def recent(delivery: Delivery) -> bool:
-        stamped = delivery.message.properties.timestamp
-        return since is None or stamped is None or stamped >= int(since)
+    def __init__(self, start: str | int, since: float | None) -> None:
+        self.place = start
+        """Where in the stream to begin, or to go on after a loss."""
+        self._since = since
 
-    return read(receiver, sink, screen, limits, clock=clock, stop=stop, wanted=recent)
+    @property
+    def unbroken(self) -> bool:
+        """Whether a reader that begins anew at ``place`` misses nothing: it is a fixed one."""
+        return self.place not in ("last", "next")
+
+    def follow(self, delivery: Delivery) -> bool:
+        """Take note of a delivery; returns whether it is to be shown."""
+        offset = delivery.message.headers.get("x-stream-offset")
+        if isinstance(offset, int):
+            self.place = offset + 1
+        stamped = delivery.message.properties.timestamp
+        return self._since is None or stamped is None or stamped >= int(self._since)

@@ -77,10 +77,11 @@ class Workers:
             work = self._running.pop(child)
             yield Done(work.delivery, work.verdict, child.result())
 
-    def abandon(self) -> None:
-        """End all of them now: their messages go to somebody else."""
-        for child in self._running:
+    def abandon(self) -> Iterator[tuple[Delivery, Verdict]]:
+        """End all of them now: their messages, which this yields, go to somebody else."""
+        while self._running:
+            child, work = self._running.popitem()
             child.terminate()
             child.terminate()
             child.result()
-        self._running.clear()
+            yield work.delivery, work.verdict

@@ -10,25 +10,24 @@ from typing import TYPE_CHECKING
 
 from diracmq_cli.core.message import Delivery, Handled, Settlement
 from diracmq_cli.core.model import QueueSpec, QueueType
-from diracmq_cli.core.ports import Receiver, Sink
+from diracmq_cli.core.ports import Receiver, Session, Sink
 from diracmq_cli.core.quantity import format_duration
 from diracmq_cli.errors import ConfigError, UsageError
-from diracmq_cli.operations.consume import consume
-from diracmq_cli.operations.handle import HandleRequest, HandleSummary, OnFail, handle
-from diracmq_cli.operations.reading import Limits
+from diracmq_cli.operations.deadline import Deadline
+from diracmq_cli.operations.handle import HandleRequest, HandleSummary, Handling, OnFail
+from diracmq_cli.operations.reading import Limits, Reading
 from diracmq_cli.operations.refusing import OnUntrusted, Refusals
 from diracmq_cli.operations.screening import Screen
+from diracmq_cli.operations.stints import Around, in_stints
 from diracmq_cli.wiring.acceptance import TrustOptions, refused_text, screen_for
 from diracmq_cli.wiring.console import Console
 from diracmq_cli.wiring.once import remembering
+from diracmq_cli.wiring.reconnecting import OUTAGE, OUTAGE_OF_MANY, around_of, check_outage, line_of
 from diracmq_cli.wiring.setup import Setup
 from diracmq_cli.wiring.sinks import printing_sink
 
 if TYPE_CHECKING:
     from diracmq_cli.output.save import SaveSink
-
-CONNECT_TIMEOUT = 30.0
-"""Seconds to reach the broker, for commands that then run until told."""
 
 PREFETCH = 200
 """Messages unsettled at a time when they are printed or saved."""
@@ -57,6 +56,13 @@ class ConsumeOptions:
     on_untrusted: OnUntrusted | None = None
     reject_to: str | None = None
     once: bool = False
+    outage: float | None = None
+
+    @property
+    def longest_outage(self) -> float:
+        """Seconds that one loss of the broker may last."""
+        to_an_end = self.limits.count is not None or self.limits.until_empty
+        return self.outage or (OUTAGE if to_an_end else OUTAGE_OF_MANY)
 
     def check(self) -> None:
         """Refuse flags that contradict each other.
@@ -70,6 +76,7 @@ class ConsumeOptions:
             raise UsageError("--jobs is how many commands run at a time, and there is no command")
         if self.save is not None and self.template is not None:
             raise UsageError("--save and --format exclude each other")
+        check_outage(self.outage)
         if self.on_untrusted is OnUntrusted.KEEP and self.limits.endless:
             raise UsageError(
                 "--on-untrusted keep holds messages to the end, and there is none",
@@ -124,66 +131,61 @@ def run_consume(setup: Setup, options: ConsumeOptions, console: Console) -> None
     Raises:
         MQError: what went wrong; what was not safely taken is back in the queue.
     """
-    started = time.monotonic()
     options.check()
+    whole = Deadline(time.monotonic, options.limits.timeout)
     target = setup.target(options.queue)
     queue = target.queue
     options.check_for(queue)
     rejects = None if options.reject_to is None else _directory(options.reject_to)
+    refusals = Refusals(
+        str(queue.address),
+        on_untrusted=options.action(queue),
+        rejects=rejects,
+        dead_letters=queue.dead_letter_queue is not None,
+    )
+    around = around_of(setup, target.service, whole, console)
     with remembering(queue, options.trust, once=options.once) as seen:
         screen = screen_for(queue, options.trust, setup, console, seen=seen)
-        take = _taker(queue, options, console, screen)
-        limits = options.limits
-        session = setup.open(
-            target.service,
-            timeout=_at_most(limits.timeout, CONNECT_TIMEOUT),
-            whole=limits.timeout,
-            wake_fd=console.stop.wake_fd,
-        )
-        refusals: Refusals | None = None
+        work, tell = _work(queue, options, console, screen, refusals, around)
+        # As many as commands run: what waited behind them would use up the broker's patience, and be nobody else's.
+        prefetch = PREFETCH if options.command is None else options.jobs
+
+        def serve(session: Session) -> Receiver:
+            return session.consumer(queue, limit=work.missing, prefetch=prefetch)
+
+        line = line_of(setup, target.service, serve, options.longest_outage, whole, console)
         try:
-            # As many as commands run: what waited behind them would use up the broker's patience, and be nobody
-            # else's.
-            prefetch = PREFETCH if options.command is None else options.jobs
-            receiver = session.consumer(queue, limit=limits.count, prefetch=prefetch)
-            refusals = Refusals(
-                receiver,
-                str(queue.address),
-                on_untrusted=options.action(queue),
-                rejects=rejects,
-                dead_letters=queue.dead_letter_queue is not None,
-            )
-            taken = take(receiver, limits.after(time.monotonic() - started), refusals)
+            in_stints(line, work, around)
         finally:
-            session.close()
+            if line.was_up:
+                tell()
             _tell(refusals, screen, queue, options, console)
     if not console.stop.requested:
-        limits.check(taken, str(queue.address), screen.refused.total())
+        options.limits.check(work.taken, str(queue.address), screen.refused.total())
 
 
-Taker = Callable[[Receiver, Limits, Refusals], int]
-
-
-def _taker(queue: QueueSpec, options: ConsumeOptions, console: Console, screen: Screen) -> Taker:
-    """What to do with a receiver; flags, template and directory are checked before anything is taken."""
+def _work(
+    queue: QueueSpec, options: ConsumeOptions, console: Console, screen: Screen, refusals: Refusals, around: Around
+) -> tuple[Reading | Handling, Callable[[], None]]:
+    """What is done with messages, and what says in the end how much was; flags, template and directory are checked
+    before anything is taken."""
     if options.command is not None:
-        return _handler(queue, options, console, screen)
-    sink = _sink(options, console)
+        return _handling(queue, options, console, screen, refusals, around)
+    reading = Reading(_sink(options, console), screen, options.limits, around, refusals=refusals)
 
-    def take(receiver: Receiver, limits: Limits, refusals: Refusals) -> int:
-        taken = consume(receiver, sink, screen, limits, refusals, clock=time.monotonic, stop=console.stop)
+    def tell() -> None:
         if options.save is not None or console.verbose:
             where = "" if options.save is None else f", saved in {options.save}"
-            console.talk.info(f"{queue.address}: {taken} taken{where}")
-        return taken
+            console.talk.info(f"{queue.address}: {reading.taken} taken{where}")
 
-    return take
+    return reading, tell
 
 
-def _handler(queue: QueueSpec, options: ConsumeOptions, console: Console, screen: Screen) -> Taker:
+def _handling(
+    queue: QueueSpec, options: ConsumeOptions, console: Console, screen: Screen, refusals: Refusals, around: Around
+) -> tuple[Handling, Callable[[], None]]:
     from diracmq_cli.output.child import Launcher
 
-    launcher = Launcher(options.command or ())
     request = HandleRequest(
         queue=str(queue.address),
         jobs=options.jobs,
@@ -192,28 +194,16 @@ def _handler(queue: QueueSpec, options: ConsumeOptions, console: Console, screen
     )
     summary = HandleSummary()
 
-    def tell(delivery: Delivery, settlement: Settlement, handled: Handled) -> None:
+    def count(delivery: Delivery, settlement: Settlement, handled: Handled) -> None:
         summary.count(settlement)
         if settlement is not Settlement.ACK:
             console.talk.warning(f"message {delivery.message.properties.message_id}: {handled.detail}")
 
-    def take(receiver: Receiver, limits: Limits, refusals: Refusals) -> int:
-        try:
-            return handle(
-                receiver,
-                launcher,
-                screen,
-                limits,
-                request,
-                refusals,
-                on_handled=tell,
-                clock=time.monotonic,
-                stop=console.stop,
-            )
-        finally:
-            console.talk.info(f"{queue.address}: {summary.text(_given_up(options))}")
+    def tell() -> None:
+        console.talk.info(f"{queue.address}: {summary.text(_given_up(options))}")
 
-    return take
+    launcher = Launcher(options.command or ())
+    return Handling(launcher, screen, options.limits, request, refusals, around, on_handled=count), tell
 
 
 def _sink(options: ConsumeOptions, console: Console) -> Sink:
@@ -226,11 +216,9 @@ def _directory(path: str) -> SaveSink:
     return SaveSink(Path(path))
 
 
-def _tell(
-    refusals: Refusals | None, screen: Screen, queue: QueueSpec, options: ConsumeOptions, console: Console
-) -> None:
+def _tell(refusals: Refusals, screen: Screen, queue: QueueSpec, options: ConsumeOptions, console: Console) -> None:
     """Say what was refused and what was left out as a repeat."""
-    if refusals is not None and refusals.dealt_with:
+    if refusals.dealt_with:
         become = "held and put back" if refusals.held else _given_up(options)
         console.talk.warning(f"{queue.address}: {refused_text(refusals.dealt_with, become)}")
     if screen.repeated:
@@ -239,7 +227,3 @@ def _tell(
 
 def _given_up(options: ConsumeOptions) -> str:
     return "dead-lettered" if options.reject_to is None else f"put into {options.reject_to}"
-
-
-def _at_most(limit: float | None, default: float) -> float:
-    return default if limit is None else min(limit, default)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from diracmq_cli.core.model import QueueSpec, QueueType
 from diracmq_cli.core.ports import Receiver, Session
 from diracmq_cli.errors import UsageError
-from diracmq_cli.operations.reading import Limits
-from diracmq_cli.operations.tail import tail
+from diracmq_cli.operations.deadline import Deadline
+from diracmq_cli.operations.reading import Limits, Reading
+from diracmq_cli.operations.stints import in_stints
+from diracmq_cli.operations.tail import Trail
 from diracmq_cli.wiring.acceptance import TrustOptions, refused_text, screen_for
 from diracmq_cli.wiring.console import Console
+from diracmq_cli.wiring.reconnecting import OUTAGE_OF_MANY, around_of, check_outage, line_of
 from diracmq_cli.wiring.setup import Setup
 from diracmq_cli.wiring.sinks import printing_sink
 from diracmq_cli.wiring.streams import first_of_last, moment, offset_of
@@ -34,6 +37,7 @@ class TailOptions:
     offset: str | None = None
     last: int | None = None
     trust: TrustOptions = field(default_factory=TrustOptions)
+    outage: float | None = None
 
     def check(self, queue: QueueSpec) -> None:
         """Refuse flags that contradict each other or the queue's type.
@@ -41,6 +45,7 @@ class TailOptions:
         Raises:
             UsageError: they do.
         """
+        check_outage(self.outage)
         chosen = [
             flag
             for flag, value in (("--since", self.since), ("--offset", self.offset), ("--last", self.last))
@@ -65,39 +70,92 @@ def run_tail(setup: Setup, options: TailOptions, console: Console) -> None:
     Raises:
         MQError: what went wrong.
     """
-    started = time.monotonic()
+    whole = Deadline(time.monotonic, options.limits.timeout)
     sink = printing_sink(console, options.template)
     target = setup.target(options.queue)
     queue = target.queue
     options.check(queue)
     screen = screen_for(queue, options.trust, setup, console)
     since = None if options.since is None else moment(options.since, time.time())
-    limit = options.limits.timeout
-    timeout = CONNECT_TIMEOUT if limit is None else min(limit, CONNECT_TIMEOUT)
 
-    def connected() -> Session:
-        return setup.open(target.service, timeout=timeout, whole=limit, wake_fd=console.stop.wake_fd)
+    def probe() -> Session:
+        timeout = CONNECT_TIMEOUT if whole.left is None else min(whole.left, CONNECT_TIMEOUT)
+        return setup.open(target.service, timeout=timeout, whole=whole.left, wake_fd=console.stop.wake_fd)
 
-    start = _start(options, since, lambda count: _last(connected(), queue, count))
-    session = connected()
+    trail = Trail(_start(options, since, lambda count: _last(probe(), queue, count)), since)
+    around = around_of(setup, target.service, whole, console)
+    reading = Reading(sink, screen, options.limits, around, wanted=trail.follow, come_again=False)
+    following = _Following(queue, options, trail, reading, console)
+    line = line_of(
+        setup,
+        target.service,
+        following.receiver,
+        options.outage or OUTAGE_OF_MANY,
+        whole,
+        console,
+        following.tell_first,
+    )
     try:
-        receiver = _receiver(session, queue, options.patterns, start)
-        console.talk.info(_what(session, queue, options))
-        shown = tail(
-            receiver,
-            sink,
-            screen,
-            options.limits.after(time.monotonic() - started),
-            since=since,
-            clock=time.monotonic,
-            stop=console.stop,
-        )
+        in_stints(line, following, around)
     finally:
-        session.close()
         if screen.refused:
             console.talk.warning(f"{queue.address}: {refused_text(screen.refused, 'left out')}")
     if not console.stop.requested:
-        options.limits.check(shown, str(queue.address), screen.refused.total())
+        options.limits.check(reading.taken, str(queue.address), screen.refused.total())
+
+
+class _Following:
+    """Reads, and says what is followed, and what may have been missed (``stints.Work``)."""
+
+    def __init__(
+        self, queue: QueueSpec, options: TailOptions, trail: Trail, reading: Reading, console: Console
+    ) -> None:
+        self._queue, self._options, self._trail, self._reading = queue, options, trail, reading
+        self._console = console
+        self._told = False
+        self._heard: float | None = None
+
+    @property
+    def settled(self) -> int:
+        """See ``stints.Work``."""
+        return self._reading.settled
+
+    def receiver(self, session: Session) -> Receiver:
+        """What is read on a new connection."""
+        if self._queue.type is QueueType.STREAM:
+            return session.stream_reader(self._queue, offset=self._trail.place)
+        return session.tail(self._queue, patterns=self._options.patterns or ("#",), on_full=self._on_full)
+
+    def tell_first(self, session: Session) -> None:
+        """Say on the first connection what is followed."""
+        if not self._told:
+            self._console.talk.info(_what(session, self._queue, self._options))
+            self._told = True
+
+    def over(self, receiver: Receiver) -> bool:
+        """See ``stints.Work``; raises as ``Reading.over``."""
+        self._tell_gap()
+        try:
+            return self._reading.over(receiver)
+        finally:
+            self._heard = receiver.heard
+
+    def _tell_gap(self) -> None:
+        """Say what came when nobody listened: from when the broker was last heard of until now."""
+        if self._heard is None or self._trail.unbroken:
+            return
+        now = time.time()
+        since, until = (_clock_time(at) for at in (now - (time.monotonic() - self._heard), now))
+        self._console.talk.warning(f"what reached {self._queue.address} between {since} and {until} is not shown")
+
+    def _on_full(self) -> None:
+        self._console.talk.warning(
+            f"copies of what reaches {self._queue.address} come faster than they are read: some may have been dropped"
+        )
+
+
+def _clock_time(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime("%H:%M:%SZ")
 
 
 def _start(options: TailOptions, since: float | None, find_last: Callable[[int], str | int]) -> str | int:
@@ -114,12 +172,6 @@ def _last(probe: Session, queue: QueueSpec, count: int) -> str | int:
         return first_of_last(probe, queue, count)
     finally:
         probe.close()
-
-
-def _receiver(session: Session, queue: QueueSpec, patterns: Sequence[str], start: str | int) -> Receiver:
-    if queue.type is QueueType.STREAM:
-        return session.stream_reader(queue, offset=start)
-    return session.tail(queue, patterns=patterns or ("#",))
 
 
 def _what(session: Session, queue: QueueSpec, options: TailOptions) -> str:

@@ -20,6 +20,7 @@ from diracmq_cli.errors import (
     DataError,
     PermissionDenied,
     ProtocolError,
+    TemporaryFailure,
     UnknownDestination,
 )
 
@@ -149,7 +150,8 @@ def test_losing_a_connection(cause, kind, words):
         (405, "RESOURCE_LOCKED - cannot obtain exclusive access", PermissionDenied),
         (406, "PRECONDITION_FAILED - user_id property set to 'a' but authenticated user was 'b'", CredentialError),
         (406, "PRECONDITION_FAILED - message size 17 larger than configured max size", DataError),
-        (406, "PRECONDITION_FAILED - delivery acknowledgement on channel 1 timed out", BrokerLost),
+        (406, "PRECONDITION_FAILED - delivery acknowledgement on channel 1 timed out", TemporaryFailure),
+        (404, "NOT_FOUND - home node 'rabbit@a' of durable queue 'q' in vhost '/' is down or inaccessible", BrokerLost),
         (541, "INTERNAL_ERROR", BrokerLost),
     ],
 )

@@ -76,7 +76,7 @@ def test_tail_takes_nothing(devbroker, make_queue):
     queue = spec_of(devbroker, name, cfg)
     fill(devbroker, name, 3)
     with session(devbroker) as opened:
-        receiver = opened.tail(queue, patterns=["job.#", "other"])
+        receiver = opened.tail(queue, patterns=["job.#", "other"], on_full=_never)
         with devbroker.channel("user") as channel:
             for number, key in enumerate(["job.done", "nothing", "other", "job.a.b"]):
                 channel.basic_publish(f"{name}.x", key, str(number).encode())
@@ -92,26 +92,58 @@ def test_tail_takes_nothing(devbroker, make_queue):
     assert not any(method.redelivered for method in found)
 
 
+def _never():
+    raise AssertionError("nothing is lost here")
+
+
 def test_a_slow_tail_loses_the_oldest_and_nobody_waits(devbroker, make_queue):
-    """The private queue is bounded: the newest are kept, the publisher is confirmed as ever."""
+    """The private queue is bounded: the newest are kept, the publisher is confirmed as ever, and the loss is told
+    once, until there was room again."""
     name, cfg = make_queue()
+    told = []
     with session(devbroker) as opened:
-        receiver = opened.tail(spec_of(devbroker, name, cfg), patterns=["#"], bound=10)
+        receiver = opened.tail(
+            spec_of(devbroker, name, cfg), patterns=["#"], bound=10, on_full=lambda: told.append(None)
+        )
         fill(devbroker, name, 500)
         got, more = [], take(receiver, 300, 1)
         while more:
             receiver.ack(more[-1])
             got += more
             more = take(receiver, 300, 1)
+        assert len(told) == 1
+        fill(devbroker, name, 500, counted=False)
+        while more := take(receiver, 300, 1):
+            receiver.ack(more[-1])
+        assert len(told) == 2
     assert bodies(got)[-10:] == list(range(490, 500))
     assert len(got) < 500
+
+
+@pytest.mark.parametrize("count", [2, 40, 400])
+def test_whoever_loses_a_message_is_told(devbroker, make_queue, count):
+    """However short the queue was full: of messages that did not come one was told, or all of them came."""
+    name, cfg = make_queue()
+    told = []
+    with session(devbroker) as opened:
+        receiver = opened.tail(
+            spec_of(devbroker, name, cfg), patterns=["#"], bound=120, on_full=lambda: told.append(None)
+        )
+        got = []
+        for _ in range(5):
+            fill(devbroker, name, count, counted=False)
+            while more := take(receiver, 20, 0.3):
+                got += more
+                receiver.ack(more[-1])
+    assert told or len(got) == 5 * count
+    assert bool(told) == (count == 400)
 
 
 def test_the_private_queue_goes_with_us(devbroker, make_queue):
     """Nothing of a tail stays on the broker."""
     name, cfg = make_queue()
     with session(devbroker) as opened:
-        opened.tail(spec_of(devbroker, name, cfg), patterns=["#"])
+        opened.tail(spec_of(devbroker, name, cfg), patterns=["#"], on_full=_never)
         assert "amq.gen-" in devbroker.ctl("list_queues", "-p", "dirac", "name")
     assert "amq.gen-" not in devbroker.ctl("list_queues", "-p", "dirac", "name")
 
@@ -119,11 +151,11 @@ def test_the_private_queue_goes_with_us(devbroker, make_queue):
 def test_a_stream_has_no_tap(devbroker, stream):
     """Tailing a stream is a mistake of the caller's, with the way out."""
     with session(devbroker) as opened, pytest.raises(UsageError, match="no tap"):
-        opened.tail(stream, patterns=["#"])
+        opened.tail(stream, patterns=["#"], on_full=_never)
 
 
 def test_who_may_only_publish_may_not_watch(devbroker):
     """A tail needs the right to watch."""
     queue = spec_of(devbroker, "demo.jobs")
     with session(devbroker, "pilot") as opened, pytest.raises(PermissionDenied, match=r"demo\.jobs"):
-        opened.tail(queue, patterns=["#"])
+        opened.tail(queue, patterns=["#"], on_full=_never)

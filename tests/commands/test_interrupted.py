@@ -132,12 +132,14 @@ def _feed(command: object) -> None:
 
 
 def test_a_consumer_whose_broker_dies(devbroker: Broker, make_queue: QueueFactory) -> None:
-    """A reader ends with 69 and a sentence when its broker is gone; nothing that it did not show is lost."""
+    """A reader ends with 69 and a sentence when its broker is gone for longer than it may be."""
     name, cfg = make_queue()
     devbroker.command(["dirac-mq-send", name, "--cfg", str(cfg), "-m", "1"])
     with (
-        running(devbroker, ["dirac-mq-consume", name, "--cfg", str(cfg), "--follow", "-j"]) as consumer,
-        running(devbroker, ["dirac-mq-tail", name, "--cfg", str(cfg)]) as tail,
+        running(
+            devbroker, ["dirac-mq-consume", name, "--cfg", str(cfg), "--follow", "-j", "--outage", "1s"]
+        ) as consumer,
+        running(devbroker, ["dirac-mq-tail", name, "--cfg", str(cfg), "--outage", "1s"]) as tail,
     ):
         tail.says("following")
         consumer.shows(b'"body":"1"')
