@@ -7,8 +7,9 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from diracmq_cli.core.ids import uuid7
+from diracmq_cli.core.ids import RANDOM_OCTETS, uuid7
 from diracmq_cli.core.message import Message, Properties
+from diracmq_cli.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,10 +38,14 @@ class Outgoing:
     message_id: str | None = None
 
     def message(self) -> Message:
-        """The message, with an id and without a stamp."""
+        """The message, with an id and without a stamp.
+
+        Raises:
+            DataError: the text holds what UTF-8 cannot carry.
+        """
         is_text = isinstance(self.body, str)
         return Message(
-            body=self.body.encode() if isinstance(self.body, str) else self.body,
+            body=_octets(self.body) if isinstance(self.body, str) else self.body,
             routing_key=self.routing_key,
             headers=dict(self.headers),
             properties=Properties(
@@ -50,7 +55,7 @@ class Outgoing:
                 expiration=None if self.ttl is None else str(round(self.ttl * 1000)),
                 correlation_id=self.correlation_id,
                 reply_to=self.reply_to,
-                message_id=self.message_id or uuid7(time.time_ns() // 1_000_000, os.urandom(10)),
+                message_id=self.message_id or new_id(),
             ),
         )
 
@@ -58,3 +63,15 @@ class Outgoing:
 def as_message(message: bytes | str | Outgoing) -> Message:
     """A message of what a program hands over; a bare body will do."""
     return (message if isinstance(message, Outgoing) else Outgoing(message)).message()
+
+
+def new_id() -> str:
+    """An id for a message (UUIDv7), made now."""
+    return uuid7(time.time_ns() // 1_000_000, os.urandom(RANDOM_OCTETS))
+
+
+def _octets(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise DataError(f"character {error.start} of the text is half of a surrogate pair, which is none") from None

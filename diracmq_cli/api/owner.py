@@ -21,6 +21,11 @@ class Owner:
         """Whether this is the process that made it, and no child that was forked."""
         return os.getpid() == self._process
 
+    @property
+    def same_thread(self) -> bool:
+        """Whether this is the thread that made it."""
+        return threading.get_ident() == self._thread
+
     def check(self) -> None:
         """See that it is used by its owner.
 
@@ -29,5 +34,5 @@ class Owner:
         """
         if not self.same_process:
             raise UsageError(f"{self._what} was opened before this process was forked", hint="open it again here")
-        if threading.get_ident() != self._thread:
+        if not self.same_thread:
             raise UsageError(f"{self._what} belongs to the thread that opened it", hint="open one for each thread")

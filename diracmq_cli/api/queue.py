@@ -207,18 +207,21 @@ class Queue:
     def close(self) -> None:
         """End everything; what is not settled goes back, what is not confirmed has two seconds left. Never raises.
 
-        A signal handler may call it whatever goes on: what is interrupted then ends by itself, within seconds.
+        A signal handler may call it whatever goes on, and another thread: what is interrupted by that ends by itself,
+        within seconds.
         """
         self._closed = True
         if not self._owner.same_process:
             return  # the connections are our parent's
         if self._looking is not None:
             self._looking.ask()
-        if self._reading is not None:
-            if self._waiting:  # we are called by a signal handler: the reader that it interrupted ends the rest
+        if self._waiting or not self._owner.same_thread:
+            if self._reading is not None:
                 self._reading.cancel()
-            else:
-                self._reading.close()
+            self._outbox.stop()
+            return
+        if self._reading is not None:
+            self._reading.close()
         self._outbox.close()
 
     def __enter__(self) -> Queue:
