@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import indent
 from typing import TYPE_CHECKING
 
+from diracmq_cli.admin.clusterconf import cluster_conf
 from diracmq_cli.admin.conffiles import AMQPS_PORT, CONNECTION_MAX, NodeSettings
 from diracmq_cli.admin.rendering import DEFINITIONS
 from diracmq_cli.admin.signingterms import POLICIES
@@ -14,6 +16,15 @@ if TYPE_CHECKING:
     from diracmq_cli.admin.plan import Plan
 
 OPEN_FILES = 65536
+
+_NODES = ("rabbit@FIRST", "rabbit@SECOND", "rabbit@THIRD")
+# Debian has no rabbitmq-streams on the PATH. RabbitMQ 3.10 may stumble over several new nodes at once (add_members in
+# rabbit_stream_coordinator): it then goes on later, and until then one node's end can stop all streams.
+_STREAMS = """
+  for each stream             su -s /bin/sh rabbitmq -c '/usr/lib/rabbitmq/bin/rabbitmq-streams \\
+                                add_replica --vhost VHOST STREAM rabbit@NODE'
+  Before any node is stopped  rabbitmqctl eval 'ra:members({rabbit_stream_coordinator, node()}).'
+                              should name all nodes: streams stand still when half of these are gone"""
 
 _TEXT = """\
 A RabbitMQ node as the Configuration Service asks for it, written by `dirac-mq broker render`.
@@ -56,11 +67,15 @@ Ports
 A cluster
 ---------
 Every node has the same files, its own host certificate and key, and the same /var/lib/rabbitmq/.erlang.cookie (0400).
-  1. start the first node as above
-  2. on each other node: rabbitmqctl stop_app; rabbitmqctl reset; rabbitmqctl join_cluster rabbit@FIRST;
-     rabbitmqctl start_app
-  3. for each other node: rabbitmq-queues grow rabbit@NODE all
-     (a quorum queue lives only where it was made, until then){streams}
+Nodes find each other when they start for the first time. Before that, put on each of them (here for three; the first
+node does not have the line that names it) {etc}/conf.d/10-cluster.conf:
+{cluster}
+  1. start the first node as above, then the others
+  2. rabbitmqctl cluster_status     should list all of them as running
+Queues are made when so many nodes run, and quorum queues and streams then have a member on each.
+
+A new node that is added later, in the same way, gets no member of the queues that are there by itself:
+  for all quorum queues       rabbitmq-queues grow rabbit@NODE all{streams}
 Do not start a node without load_definitions: an empty one would make itself a user guest.
 A classic queue lives on one node, and waits for it while it is down.
 
@@ -131,7 +146,8 @@ def readme(
         connections=CONNECTION_MAX,
         listeners=", ".join(map(str, settings.listeners)) or AMQPS_PORT,
         more_ports="".join(line + "\n" for line in ports),
-        streams="\n     and for each stream: rabbitmq-streams add_replica STREAM rabbit@NODE" if has_streams else "",
+        cluster=indent(cluster_conf(_NODES, _NODES[-1]).strip(), "  "),
+        streams=_STREAMS if has_streams else "",
         users=users,
     )
 

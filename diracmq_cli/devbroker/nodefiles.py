@@ -10,12 +10,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from diracmq_cli.admin.authorities import read_authorities
+from diracmq_cli.admin.clusterconf import cluster_conf
 from diracmq_cli.admin.conffiles import NodeSettings
 from diracmq_cli.admin.plugin import build_plugin
 from diracmq_cli.admin.rendering import DEFINITIONS, node_files
 from diracmq_cli.admin.signingterms import POLICIES, signing_terms
 from diracmq_cli.core.model import HostPort
-from diracmq_cli.devbroker.clusterconf import cluster_conf
 from diracmq_cli.devbroker.files import let_everybody_read, make_directory, write_file
 from diracmq_cli.devbroker.ports import LOOPBACK
 

@@ -11,12 +11,16 @@ _HOST = Section(
         CA, with the name that clients will use, and the CA directory as IGTF's packages and fetch-crl(8) keep it:
         certificates, CRLs and signing policies under hashed names.""",
         """1. Install RabbitMQ. Debian starts it at once, in the clear and with a user guest: stop it, and forget what
-        it has made.""",
+        it has made. Install this package too; steps 4, 5 and 7 need it on the broker's host.""",
         Lines(
             """\
 apt-get install rabbitmq-server
 systemctl stop rabbitmq-server
-rm -rf /var/lib/rabbitmq/mnesia"""
+rm -rf /var/lib/rabbitmq/mnesia
+apt-get install python3-venv python3-dev swig gcc libc6-dev libssl-dev
+python3 -m venv /opt/dirac-mq
+/opt/dirac-mq/bin/pip install DIRECTORY-OF-THIS-PACKAGE
+export PATH=/opt/dirac-mq/bin:$PATH"""
         ),
         "2. Let the broker, and nobody else, read the host's key.",
         Lines(
@@ -24,7 +28,9 @@ rm -rf /var/lib/rabbitmq/mnesia"""
 install -o rabbitmq -g rabbitmq -m 0400 hostkey.pem /etc/rabbitmq/
 install -m 0644 hostcert.pem /etc/rabbitmq/"""
         ),
-        "3. Describe the service and its queues in the Configuration Service, such as:",
+        """3. Describe the service and its queues in the Configuration Service, such as follows. The groups are those of
+        /Registry. As long as the host knows no Configuration Service, a file of its own does, which DIRACSYSCONFIG
+        names.""",
         Lines(
             """\
 Resources
@@ -41,6 +47,7 @@ Resources
         pilot.logging
         {
           Type = quorum
+          DeliveryLimit = 1000000
           MaxLengthBytes = 20GB
           Overflow = reject-publish
           MessageTTL = 7d
@@ -73,11 +80,13 @@ rabbitmqctl list_users
 dirac-mq broker apply --service mq --node rabbit@$(hostname -s)
 dirac-mq broker diff --service mq --node rabbit@$(hostname -s)"""
         ),
-        "6. See it as a user does, from another host and with a proxy.",
+        """6. See it as a user does, from another host and with a proxy: a pilot may send, and a member of dirac_admin
+        may look.""",
         Lines(
             """\
 dirac-mq send pilot.logging -m hello
-dirac-mq list"""
+dirac-mq list
+dirac-mq peek pilot.logging"""
         ),
         "7. Let the broker follow the CA directory: the command prints a systemd timer. New CRLs it sees by itself.",
         Lines(
@@ -124,6 +133,12 @@ _RIGHTS = Section(
         """Nobody declares or deletes anything, writes a queue, or writes the default exchange, through which every
         queue can be reached; nobody has the tag impersonator, with which a message could name another sender. Every
         name in a right is escaped and the whole anchored, since RabbitMQ takes them for regular expressions.""",
+        """RabbitMQ's rights are on names, and do not tell a queue from an exchange. So render, diff and apply refuse a
+        queue that is called as an exchange, an exchange that is called as a tap, and names that begin with amq.""",
+        """What RabbitMQ cannot forbid: who publishes to a queue C and watches a queue B can lead copies of B's messages
+        into C, by a binding or by dead letters. Readers of C see which way they came, and show them as rerouted; diff
+        reports such a binding, and apply --prune removes it. On RabbitMQ 3.10 and 4.0 everybody who may log in can
+        ask whether a queue is there and how much waits in it.""",
     ),
 )
 
@@ -192,10 +207,13 @@ _CHANGES = Section(
 _CLUSTER = Section(
     "CLUSTERS",
     (
-        """Every node has the same files, the same Erlang cookie and its own host certificate; the README says in which
-        order to join them. List all nodes as Host, or give an alias that has all their addresses. Only quorum queues
-        and streams survive the loss of a node, and only if they have members elsewhere: after a node has joined, run
-        rabbitmq-queues grow. Erlang's own ports, 4369 and 25672, are for the nodes alone.""",
+        """Every node has the same files, the same Erlang cookie and its own host certificate, and beside rabbitmq.conf
+        a file conf.d/10-cluster.conf, which the README shows and by which nodes find each other at their first start.
+        So quorum queues and streams have a member on each of three nodes from the beginning, and survive the loss of
+        one. Of two parts of a cluster that do not see each other, the smaller stops. A node that is added later gets no
+        members of queues that are there; the README says how to make them. Classic queues live on one node only.""",
+        """List all nodes as Host, or give an alias that has all their addresses; run apply on one node. Erlang's own
+        ports, 4369 and 25672, are for the nodes alone.""",
     ),
 )
 
