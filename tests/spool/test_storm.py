@@ -33,7 +33,7 @@ def test_brokers_and_connections_die(
     kills: int,
     cuts: int,
 ) -> None:
-    """Every line arrives, in order apart from repeats, repeats carry the same id; each is confirmed in the end."""
+    """Every line arrives, in order apart from repeats, repeats carry the same id; each was reported."""
     dice = chance()
     name, cfg = make_queue()
     path = tmp_path / "spool"
@@ -50,9 +50,12 @@ def test_brokers_and_connections_die(
                     devbroker.start()
                 else:
                     fault_proxy.cut(reset=dice.random() < 0.5)
-        assert one.wait(300) == 0, one.stderr
-        assert one.outcomes("confirmed") == ids_of(got := drained(devbroker, name))
-        assert f"{count} sent, {count} confirmed" in one.stderr
+        assert one.wait(300) in (0, 5), one.stderr  # 5: its last attempt failed, and its input has ended
+        assert f"{count} sent" in one.stderr
+        confirmed, spooled = one.outcomes("confirmed"), one.outcomes("spooled")
+    assert devbroker.command(["dirac-mq-send", *argv, "-l"], input="", timeout=120).status == 0
+    got = drained(devbroker, name)
+    assert confirmed | spooled == ids_of(got)
     assert first_arrivals(got) == _lines(0, count)
     assert kept(path) == []
 
