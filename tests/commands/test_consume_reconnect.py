@@ -193,7 +193,7 @@ def test_a_broker_that_is_stopped_in_order(
 ) -> None:
     """320 CONNECTION_FORCED is a loss like any other."""
     name, cfg = make_queue()
-    argv = ["dirac-mq-consume", name, "--cfg", str(cfg), "-n", "2", "-j", "--outage", "1m", "-b", fault_proxy.url]
+    argv = ["dirac-mq-consume", name, "--cfg", str(cfg), "-n", "2", "-j", "--outage", "3m", "-b", fault_proxy.url]
     with running(devbroker, argv) as command:
         publish(devbroker, name, "1")
         command.shows(b'"body":"1"')
@@ -206,7 +206,7 @@ def test_a_broker_that_is_stopped_in_order(
             make_queue.apply()
         fault_proxy.clear()
         publish(devbroker, name, "2")
-        done = command.end(90)
+        done = command.end(120)
     assert (done.status, bodies(done)) == (0, ["2"])
     assert "CONNECTION_FORCED" in done.stderr
     assert BACK in done.stderr
