@@ -10,13 +10,18 @@ fetches the rest. Taking a thousand with a window of 200 costs some nine cancels
 
 from __future__ import annotations
 
-from pika import spec
-from pika.amqp_object import Method
+from typing import TYPE_CHECKING
 
-from diracmq_cli.broker.channel import Answer, Content
-from diracmq_cli.broker.link import Link
+from pika import spec
+
 from diracmq_cli.broker.receiver import BaseReceiver
-from diracmq_cli.core.model import QueueSpec
+
+if TYPE_CHECKING:
+    from pika.amqp_object import Method
+
+    from diracmq_cli.broker.channel import Answer, Content
+    from diracmq_cli.broker.link import Link
+    from diracmq_cli.core.model import QueueSpec
 
 
 class Consumer(BaseReceiver):

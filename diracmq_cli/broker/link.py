@@ -18,12 +18,12 @@ from pika import frame, spec
 from diracmq_cli.broker.errors import Ending, Party, lost
 from diracmq_cli.broker.frames import FrameReader, decode_method
 from diracmq_cli.broker.timers import Timer, Timers
-from diracmq_cli.broker.transport import Transport
 from diracmq_cli.broker.waiting import Deadline, Patience, drain, milliseconds
 from diracmq_cli.errors import BrokerLost, MQError
 
 if TYPE_CHECKING:
     from diracmq_cli.broker.channel import Channel
+    from diracmq_cli.broker.transport import Transport
 
 _FLUSH_ABOVE = 256 * 1024
 _FAREWELL = 1.0

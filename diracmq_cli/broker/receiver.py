@@ -5,19 +5,22 @@ from __future__ import annotations
 import contextlib
 from abc import ABC, abstractmethod
 from collections import OrderedDict, deque
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from pika import spec
-from pika.amqp_object import Method
 
 from diracmq_cli.broker.channel import Channel, Content
 from diracmq_cli.broker.frames import text
-from diracmq_cli.broker.link import Link
 from diracmq_cli.broker.waiting import Deadline
 from diracmq_cli.core.message import Delivery, Message
 from diracmq_cli.core.model import QueueSpec, QueueType
 from diracmq_cli.core.properties import decode_properties
 from diracmq_cli.errors import BrokerLost, UnknownDestination
+
+if TYPE_CHECKING:
+    from pika.amqp_object import Method
+
+    from diracmq_cli.broker.link import Link
 
 NACK_KEEPS_ORDER = (4, 3)
 """RabbitMQ from which a quorum queue takes nacked messages back in order, and without counting them as failures."""

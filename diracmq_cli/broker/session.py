@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from diracmq_cli.broker.consumer import Consumer
 from diracmq_cli.broker.getter import Getter
 from diracmq_cli.broker.holder import Holder
 from diracmq_cli.broker.inspector import QueueInspector
-from diracmq_cli.broker.link import Link
 from diracmq_cli.broker.publisher import ConfirmingPublisher
 from diracmq_cli.broker.receiver import NACK_KEEPS_ORDER
-from diracmq_cli.broker.resolve import Endpoint
 from diracmq_cli.broker.subscription import StreamReader, Tail
 from diracmq_cli.core.model import QueueSpec, QueueType
-from diracmq_cli.core.ports import Inspector, Publisher, Receiver
+
+if TYPE_CHECKING:
+    from diracmq_cli.broker.link import Link
+    from diracmq_cli.broker.resolve import Endpoint
+    from diracmq_cli.core.ports import Inspector, Publisher, Receiver
 
 
 class BrokerSession:

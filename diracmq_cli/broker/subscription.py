@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pika import spec
-from pika.amqp_object import Method
 
-from diracmq_cli.broker.channel import Answer
-from diracmq_cli.broker.link import Link
 from diracmq_cli.broker.receiver import BaseReceiver
-from diracmq_cli.core.message import Delivery
-from diracmq_cli.core.model import QueueSpec
 from diracmq_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from pika.amqp_object import Method
+
+    from diracmq_cli.broker.channel import Answer
+    from diracmq_cli.broker.link import Link
+    from diracmq_cli.core.message import Delivery
+    from diracmq_cli.core.model import QueueSpec
 
 _TAIL_PREFETCH = 200
 
