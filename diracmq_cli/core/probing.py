@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from diracmq_cli.core.identity import Identity
 from diracmq_cli.core.model import BrokerService, ExchangeSpec, OriginLevel, Principals, QueueSpec
-from diracmq_cli.core.policy import Refused
-from diracmq_cli.core.ports import QueueStatus
-from diracmq_cli.core.verdict import Verdict
-from diracmq_cli.errors import MQError
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.identity import Identity
+    from diracmq_cli.core.policy import Refused
+    from diracmq_cli.core.ports import QueueStatus
+    from diracmq_cli.core.verdict import Verdict
+    from diracmq_cli.errors import MQError
 
 Spec = QueueSpec | ExchangeSpec
 
