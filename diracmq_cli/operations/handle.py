@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeVar, assert_never
+from typing import TYPE_CHECKING, TypeVar, assert_never
 
 from diracmq_cli.core.message import Delivery, Handled, Settlement
 from diracmq_cli.core.policy import Refused
-from diracmq_cli.core.ports import Launcher, Receiver
 from diracmq_cli.core.refusal import Distrust
 from diracmq_cli.errors import BrokerUnreachable, ConfigError, MQError
 from diracmq_cli.operations.deadline import Deadline, soonest
 from diracmq_cli.operations.reading import EMPTY_CHECK, Limits
-from diracmq_cli.operations.refusing import Refusals
-from diracmq_cli.operations.screening import Screen
-from diracmq_cli.operations.stints import Around
 from diracmq_cli.operations.workers import Done, Workers
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.ports import Launcher, Receiver
+    from diracmq_cli.operations.refusing import Refusals
+    from diracmq_cli.operations.screening import Screen
+    from diracmq_cli.operations.stints import Around
 
 T = TypeVar("T")
 

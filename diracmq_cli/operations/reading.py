@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from diracmq_cli.core.message import Delivery
-from diracmq_cli.core.ports import Receiver, Sink
 from diracmq_cli.errors import MQError, NothingThere, Partial
 from diracmq_cli.operations.deadline import Deadline, soonest
-from diracmq_cli.operations.refusing import Refusals
-from diracmq_cli.operations.screening import Screen
-from diracmq_cli.operations.stints import Around
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.message import Delivery
+    from diracmq_cli.core.ports import Receiver, Sink
+    from diracmq_cli.operations.refusing import Refusals
+    from diracmq_cli.operations.screening import Screen
+    from diracmq_cli.operations.stints import Around
 
 EMPTY_CHECK = 0.2
 """Seconds of silence after which the broker is asked whether the queue is empty."""

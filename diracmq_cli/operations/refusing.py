@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from enum import StrEnum
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
-from diracmq_cli.core.message import Delivery
-from diracmq_cli.core.policy import Refused
-from diracmq_cli.core.ports import Receiver, Rejects
-from diracmq_cli.core.verdict import Verdict
 from diracmq_cli.errors import CredentialError, DataError
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.message import Delivery
+    from diracmq_cli.core.policy import Refused
+    from diracmq_cli.core.ports import Receiver, Rejects
+    from diracmq_cli.core.verdict import Verdict
 
 MAX_HELD = 1000
 """Messages that are held back at most: nobody else sees them meanwhile, and they are in our memory and the broker's."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from diracmq_cli.core.ports import Clock
 from diracmq_cli.operations.deadline import Deadline
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.ports import Clock
 
 EARLIEST, LATEST = 0.75, 0.95
 """The part of a credential's remaining life after which its connection is renewed: at random, so that a herd with

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from diracmq_cli.core.message import Delivery
 from diracmq_cli.core.model import OriginLevel
 from diracmq_cli.core.policy import AcceptancePolicy, Refused
-from diracmq_cli.core.ports import Seen
 from diracmq_cli.core.verdict import Verdict
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.ports import Seen
 
 Judge = Callable[[Delivery], Verdict]
 OnRefused = Callable[[Delivery, Refused], None]

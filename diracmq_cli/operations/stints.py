@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from diracmq_cli.core.ports import Clock, Receiver, Stop
 from diracmq_cli.errors import BrokerUnreachable, MQError
 from diracmq_cli.operations.deadline import Deadline, soonest
-from diracmq_cli.operations.redial import Redial
-from diracmq_cli.operations.renewal import Renewal
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.ports import Clock, Receiver, Stop
+    from diracmq_cli.operations.redial import Redial
+    from diracmq_cli.operations.renewal import Renewal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from diracmq_cli.core.message import Delivery
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.message import Delivery
 
 
 class Trail:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from diracmq_cli.core.message import Delivery, Handled
-from diracmq_cli.core.ports import Child, Clock, Launcher
-from diracmq_cli.core.verdict import Verdict
 from diracmq_cli.operations.deadline import Deadline, soonest
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.message import Delivery, Handled
+    from diracmq_cli.core.ports import Child, Clock, Launcher
+    from diracmq_cli.core.verdict import Verdict
 
 KILL_GRACE = 5.0
 """Seconds between SIGTERM and SIGKILL for a command that is out of time."""
