@@ -10,24 +10,24 @@ from typing import TYPE_CHECKING
 
 from diracmq_cli.core.message import Delivery, Handled, Settlement
 from diracmq_cli.core.model import QueueSpec, QueueType
-from diracmq_cli.core.ports import Receiver, Session, Sink
 from diracmq_cli.core.quantity import format_duration
 from diracmq_cli.errors import ConfigError, UsageError
 from diracmq_cli.operations.deadline import Deadline
 from diracmq_cli.operations.handle import HandleRequest, HandleSummary, Handling, OnFail
 from diracmq_cli.operations.reading import Limits, Reading
 from diracmq_cli.operations.refusing import OnUntrusted, Refusals
-from diracmq_cli.operations.screening import Screen
 from diracmq_cli.operations.stints import Around, in_stints
 from diracmq_cli.wiring.acceptance import TrustOptions, refused_text, screen_for
-from diracmq_cli.wiring.console import Console
 from diracmq_cli.wiring.once import remembering
 from diracmq_cli.wiring.reconnecting import OUTAGE, OUTAGE_OF_MANY, around_of, check_outage, line_of
-from diracmq_cli.wiring.setup import Setup
 from diracmq_cli.wiring.sinks import printing_sink
 
 if TYPE_CHECKING:
+    from diracmq_cli.core.ports import Receiver, Session, Sink
+    from diracmq_cli.operations.screening import Screen
     from diracmq_cli.output.save import SaveSink
+    from diracmq_cli.wiring.console import Console
+    from diracmq_cli.wiring.setup import Setup
 
 PREFETCH = 200
 """Messages unsettled at a time when they are printed or saved."""

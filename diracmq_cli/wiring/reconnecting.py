@@ -6,17 +6,20 @@ import random
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
-from diracmq_cli.core.model import BrokerService
-from diracmq_cli.core.ports import Receiver, Session
 from diracmq_cli.errors import CredentialError, UsageError
-from diracmq_cli.operations.deadline import Deadline
 from diracmq_cli.operations.redial import Backoff, Patience, Redial
 from diracmq_cli.operations.renewal import Renewal
 from diracmq_cli.operations.stints import Around
-from diracmq_cli.wiring.console import Console
 from diracmq_cli.wiring.dialling import ThreadDialler, wait
-from diracmq_cli.wiring.setup import Setup
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.model import BrokerService
+    from diracmq_cli.core.ports import Receiver, Session
+    from diracmq_cli.operations.deadline import Deadline
+    from diracmq_cli.wiring.console import Console
+    from diracmq_cli.wiring.setup import Setup
 
 OUTAGE, OUTAGE_OF_MANY = 30.0, 300.0
 """Seconds that one loss may last by default: for who waits for so many messages, and for who reads until told."""

@@ -6,20 +6,23 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from diracmq_cli.core.model import QueueSpec, QueueType
-from diracmq_cli.core.ports import Receiver, Session
 from diracmq_cli.errors import UsageError
 from diracmq_cli.operations.deadline import Deadline
 from diracmq_cli.operations.reading import Limits, Reading
 from diracmq_cli.operations.stints import in_stints
 from diracmq_cli.operations.tail import Trail
 from diracmq_cli.wiring.acceptance import TrustOptions, refused_text, screen_for
-from diracmq_cli.wiring.console import Console
 from diracmq_cli.wiring.reconnecting import OUTAGE_OF_MANY, around_of, check_outage, line_of
-from diracmq_cli.wiring.setup import Setup
 from diracmq_cli.wiring.sinks import printing_sink
 from diracmq_cli.wiring.streams import first_of_last, moment, offset_of
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.ports import Receiver, Session
+    from diracmq_cli.wiring.console import Console
+    from diracmq_cli.wiring.setup import Setup
 
 CONNECT_TIMEOUT = 30.0
 COUNT_WAIT = 5.0
