@@ -214,6 +214,8 @@ class Redial(Generic[C]):
         if self._outage.over and not self._patience.for_ever:
             raise error
         pause = self._backoff.next()
+        if not self._patience.for_ever:  # however often it was lost lately, an outage is not slept through
+            pause = min(pause, self._patience.outage / 3)
         self._next = Deadline(self._clock, pause)
         if self._told is not None and self._told.exit_status == error.exit_status:
             return
