@@ -76,8 +76,13 @@ class SpoolMachine(RuleBasedStateMachine):
         self.runs: list[_ModelRun] = []
         self.ended: list[_ModelRun] = []
         self.number = 0
+        self.held: list[Any] = []
 
     def teardown(self) -> None:
+        """Let go of everything, for an example must not leave descriptors to the next."""
+        for one in self.held:
+            one.close()
+        self.spool.close()
         self.place.__exit__(None, None, None)
 
     def _messages(self, sizes: list[int], owner: Owner) -> list[Any]:
@@ -96,6 +101,7 @@ class SpoolMachine(RuleBasedStateMachine):
         run.left += ids(messages)
         run.name = keeper.backlog._run.name
         self.runs.append(run)
+        self.held.append(keeper)
         return keeper, run
 
     @rule(sender=senders, sizes=SIZES)
@@ -128,6 +134,7 @@ class SpoolMachine(RuleBasedStateMachine):
     def end(self, sender: Any) -> None:
         keeper, run = sender
         keeper.close()
+        self.held.remove(keeper)
         self.ended.append(run)
 
     @rule(target=takers, owner=st.sampled_from([JANE, JOHN]))
@@ -141,6 +148,7 @@ class SpoolMachine(RuleBasedStateMachine):
         run = next(run for run in free if run.name == backlog._run.name)
         assert not any(other.left and other.name < run.name for other in free)
         self.ended.remove(run)
+        self.held.append(backlog)
         return backlog, run
 
     @rule(taker=takers, most=st.integers(1, 5), confirm=st.lists(st.booleans(), min_size=5, max_size=5))
@@ -153,6 +161,7 @@ class SpoolMachine(RuleBasedStateMachine):
     def let_go(self, taker: Any) -> None:
         backlog, run = taker
         backlog.close()
+        self.held.remove(backlog)
         self.ended.append(run)
 
     def _read(self, backlog: Backlog, run: _ModelRun, most: int, confirm: list[bool]) -> None:
