@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from diracmq_cli.api.queue import Queue
+from diracmq_cli.api.queue import Queue, Taking
 from diracmq_cli.core.quantity import parse_duration
 from diracmq_cli.errors import UsageError
 from diracmq_cli.wiring.acceptance import TrustOptions
@@ -23,7 +23,7 @@ def open_queue(
     sign: bool = False,
     anonymous: bool = False,
     spool: SpoolChoice | str | Path | bool = False,
-    outage: float = OUTAGE,
+    outage: float | None = None,
     trust: TrustOptions | None = None,
 ) -> Queue:
     """Find a queue (or an exchange, to publish to) in the configuration; nothing is dialled yet.
@@ -38,7 +38,7 @@ def open_queue(
         sign: sign each message; where the CS says ``Origin = signed`` that is done without asking.
         anonymous: leave the person out of the stamp.
         spool: keep on disk what the broker does not take: True in the usual place, a directory, or more exactly.
-        outage: seconds that one loss of the broker may last while something waits to be published.
+        outage: seconds that one loss of the broker may last; None: 30, and 300 for who reads without an end.
         trust: how well the origin of messages must be known to take them, beside what the CS asks.
 
     Raises:
@@ -53,13 +53,18 @@ def open_queue(
         choice = SpoolChoice() if spool else None
     else:
         choice = spool if isinstance(spool, SpoolChoice) else SpoolChoice(directory=str(spool))
-    if outage <= 0:
+    if outage is not None and outage <= 0:
         raise UsageError("outage: write seconds, more than 0")
     sending = SendOptions(
-        destination=destination, framing=Framing.RECORDS, sign=sign, anonymous=anonymous, outage=outage, spool=choice
+        destination=destination,
+        framing=Framing.RECORDS,
+        sign=sign,
+        anonymous=anonymous,
+        outage=outage or OUTAGE,
+        spool=choice,
     )
     sending.check()
-    return Queue(setup, setup.target(destination), sending, trust or TrustOptions())
+    return Queue(setup, setup.target(destination), sending, Taking(trust=trust or TrustOptions(), outage=outage))
 
 
 def _choices_of_environment() -> Choices:

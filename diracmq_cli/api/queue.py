@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from diracmq_cli.api.outbox import OnReceipt, Outbox
@@ -33,6 +34,14 @@ QUICK = 10.0
 """Seconds for what only looks: ``peek`` and ``status``."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taking:
+    """What every reading of a queue has in common; ``outage`` is in seconds, None for the commands' own."""
+
+    trust: TrustOptions
+    outage: float | None
+
+
 class Queue:
     """What ``open_queue`` gives: publishes, takes, looks, and tells how the queue is.
 
@@ -41,8 +50,8 @@ class Queue:
     taking, and are served by threads of their own: however long the program does something else, heartbeats go on.
     """
 
-    def __init__(self, setup: Setup, target: Target, sending: SendOptions, trust: TrustOptions) -> None:
-        self._setup, self._target, self._trust = setup, target, trust
+    def __init__(self, setup: Setup, target: Target, sending: SendOptions, taking: Taking) -> None:
+        self._setup, self._target, self._taking = setup, target, taking
         self._owner = Owner(str(target.spec.address))
         self._outbox = Outbox(setup, target, sending)
         self._reading: Reading | None = None
@@ -183,7 +192,9 @@ class Queue:
 
         with self._look() as stop:
             console = console_of(stop)
-            return peek(self._setup, self._target, self._trust, console, count=count, timeout=timeout, force=force)
+            return peek(
+                self._setup, self._target, self._taking.trust, console, count=count, timeout=timeout, force=force
+            )
 
     def status(self, *, timeout: float = QUICK) -> QueueState:
         """How many messages are ready and how many consumers there are, or why that cannot be seen.
@@ -261,7 +272,8 @@ class Queue:
             command=(),
             on_fail=on_fail,
             jobs=prefetch,
-            trust=self._trust,
+            trust=self._taking.trust,
+            outage=self._taking.outage,
             on_untrusted=on_untrusted,
             reject_to=reject_to,
             once=once,
