@@ -87,16 +87,16 @@ def sample(oracle: Oracle, logins: Sequence[str], private: str, count: int) -> I
     is one.
     """
     dice = random.Random(SEED)
-    exchanges = list(oracle.exchanges)
+    queues, exchanges = list(oracle.queues), list(oracle.exchanges)
 
     def case() -> Case:
-        queue, other = dice.sample(list(oracle.queues), 2)
+        queue, other = dice.sample(queues, 2)
         return case_of(oracle, dice.choice(logins), queue, other, dice.choice(exchanges), private)
 
     for number in range(count):
         turn, place = divmod(number, len(ATTEMPTS))
         attempt, drawn = ATTEMPTS[place], case()
-        for _ in range(100):
+        for _ in range(1000):
             if (attempt.expected(oracle, drawn) is None) == (turn % 2 == 0):
                 break
             drawn = case()
