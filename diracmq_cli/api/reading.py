@@ -7,29 +7,25 @@ met, a stop is asked for, or something fails.
 from __future__ import annotations
 
 import threading
-import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from diracmq_cli.api.hands import Abandoned, End, Hands
 from diracmq_cli.api.message import Message
 from diracmq_cli.api.surroundings import console_of
 from diracmq_cli.errors import UsageError
-from diracmq_cli.operations.deadline import Deadline
 from diracmq_cli.operations.handle import HandleRequest, HandleSummary, Handling
-from diracmq_cli.operations.refusing import Refusals
-from diracmq_cli.operations.stints import in_stints
-from diracmq_cli.wiring.acceptance import screen_for
-from diracmq_cli.wiring.once import remembering
-from diracmq_cli.wiring.reconnecting import around_of, line_of
 from diracmq_cli.wiring.setup import require_amqp
 from diracmq_cli.wiring.signals import StopFlag
+from diracmq_cli.wiring.taking import take
 
 if TYPE_CHECKING:
     from diracmq_cli.core.message import Delivery, Handled, Settlement
-    from diracmq_cli.core.ports import Receiver, Session
+    from diracmq_cli.operations.refusing import Refusals
+    from diracmq_cli.operations.screening import Screen
+    from diracmq_cli.operations.stints import Around
     from diracmq_cli.wiring.consuming import ConsumeOptions
     from diracmq_cli.wiring.setup import Setup
+    from diracmq_cli.wiring.taking import Tell
     from diracmq_cli.wiring.target import Target
 
 FAREWELL = 10.0
@@ -119,28 +115,13 @@ class Reading:
         self._hands.end(error)
 
     def _take(self) -> None:
-        from diracmq_cli.output.save import SaveSink
+        take(self._setup, self._target, self._options, console_of(self._stop), self._work)
 
-        options, queue, service = self._options, self._target.queue, self._target.service
-        console = console_of(self._stop)
-        whole = Deadline(time.monotonic, options.limits.timeout)
-        refusals = Refusals(
-            str(queue.address),
-            on_untrusted=options.action(queue),
-            rejects=None if options.reject_to is None else SaveSink(Path(options.reject_to)),
-            dead_letters=queue.dead_letter_queue is not None,
-        )
-        around = around_of(self._setup, service, whole, console)
-        with remembering(queue, options.trust, once=options.once) as seen:
-            screen = screen_for(queue, options.trust, self._setup, console, seen=seen)
-            request = HandleRequest(queue=str(queue.address), jobs=options.jobs, on_fail=options.on_fail)
-            work = Handling(self._hands, screen, options.limits, request, refusals, around, on_handled=self._count)
-
-            def serve(session: Session) -> Receiver:
-                return session.consumer(queue, limit=work.missing, prefetch=options.jobs)
-
-            line = line_of(self._setup, service, serve, options.longest_outage, whole, console)
-            in_stints(line, work, around)
+    def _work(self, screen: Screen, refusals: Refusals, around: Around) -> tuple[Handling, Tell]:
+        options = self._options
+        request = HandleRequest(queue=str(self._target.queue.address), jobs=options.jobs, on_fail=options.on_fail)
+        work = Handling(self._hands, screen, options.limits, request, refusals, around, on_handled=self._count)
+        return work, lambda: None
 
     def _count(self, _delivery: Delivery, settlement: Settlement, _handled: Handled) -> None:
         self.summary.count(settlement)

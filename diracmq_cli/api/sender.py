@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING
 from diracmq_cli.api.feed import Feed
 from diracmq_cli.api.surroundings import console_of
 from diracmq_cli.errors import MQError, TemporaryFailure
+from diracmq_cli.operations.account import Account, SendSummary
+from diracmq_cli.operations.intake import Intake
 from diracmq_cli.wiring.sendparts import assemble
 from diracmq_cli.wiring.signals import StopFlag
 
@@ -91,11 +94,13 @@ class Sender:
     def _send(self) -> None:
         console = console_of(self._stop)
         with console.afterwards:
-            parts = assemble(self._setup, self._target, self._options, console, self._feed, receipts=self._tell)
+            account = Account(SendSummary(), self._tell, None, patient=self._options.spool is not None)
+            intake = Intake(self._feed, time.monotonic)
+            parts = assemble(self._setup, self._target, self._options, console, intake, account)
             try:
                 parts.sending.run()
                 if parts.spool is not None:
-                    parts.spool.check(parts.summary)
+                    parts.spool.check(account.summary)
             except MQError as error:
                 _log.info("%s: %s", self._target.spec.address, error)
                 raise

@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING
 
 from diracmq_cli.core.message import Delivery, Handled, Settlement
 from diracmq_cli.core.model import QueueSpec, QueueType
 from diracmq_cli.core.quantity import format_duration
 from diracmq_cli.errors import ConfigError, UsageError
-from diracmq_cli.operations.deadline import Deadline
 from diracmq_cli.operations.handle import HandleRequest, HandleSummary, Handling, OnFail
 from diracmq_cli.operations.reading import Limits, Reading
 from diracmq_cli.operations.refusing import OnUntrusted, Refusals
-from diracmq_cli.operations.stints import Around, in_stints
-from diracmq_cli.wiring.acceptance import TrustOptions, refused_text, screen_for
-from diracmq_cli.wiring.once import remembering
-from diracmq_cli.wiring.reconnecting import OUTAGE, OUTAGE_OF_MANY, around_of, check_outage, line_of
+from diracmq_cli.wiring.acceptance import TrustOptions
+from diracmq_cli.wiring.reconnecting import OUTAGE, OUTAGE_OF_MANY, check_outage
 from diracmq_cli.wiring.sinks import printing_sink
+from diracmq_cli.wiring.taking import directory_sink, take
 
 if TYPE_CHECKING:
-    from diracmq_cli.core.ports import Receiver, Session, Sink
+    from diracmq_cli.core.ports import Sink
     from diracmq_cli.operations.screening import Screen
-    from diracmq_cli.output.save import SaveSink
+    from diracmq_cli.operations.stints import Around
     from diracmq_cli.wiring.console import Console
     from diracmq_cli.wiring.setup import Setup
-
-PREFETCH = 200
-"""Messages unsettled at a time when they are printed or saved."""
+    from diracmq_cli.wiring.taking import Tell
 
 BROKER_CONSUMER_TIMEOUT = 1800.0
 """Seconds after which RabbitMQ closes the channel of a consumer that has not settled a delivery, by default."""
@@ -110,6 +104,11 @@ class ConsumeOptions:
                 hint=f"set ConsumerTimeout of {queue.address} in the CS and on the broker, or shorten --cmd-timeout",
             )
 
+    @property
+    def given_up(self) -> str:
+        """What becomes of a message that is given up, in words."""
+        return "dead-lettered" if self.reject_to is None else f"put into {self.reject_to}"
+
     def _can_give_up(self, queue: QueueSpec) -> bool:
         return self.reject_to is not None or queue.dead_letter_queue is not None
 
@@ -132,43 +131,17 @@ def run_consume(setup: Setup, options: ConsumeOptions, console: Console) -> None
         MQError: what went wrong; what was not safely taken is back in the queue.
     """
     options.check()
-    whole = Deadline(time.monotonic, options.limits.timeout)
     target = setup.target(options.queue)
-    queue = target.queue
-    options.check_for(queue)
-    rejects = None if options.reject_to is None else _directory(options.reject_to)
-    refusals = Refusals(
-        str(queue.address),
-        on_untrusted=options.action(queue),
-        rejects=rejects,
-        dead_letters=queue.dead_letter_queue is not None,
-    )
-    around = around_of(setup, target.service, whole, console)
-    with remembering(queue, options.trust, once=options.once) as seen:
-        screen = screen_for(queue, options.trust, setup, console, seen=seen)
-        work, tell = _work(queue, options, console, screen, refusals, around)
-        # As many as commands run: what waited behind them would use up the broker's patience, and be nobody else's.
-        prefetch = PREFETCH if options.command is None else options.jobs
-
-        def serve(session: Session) -> Receiver:
-            return session.consumer(queue, limit=work.missing, prefetch=prefetch)
-
-        line = line_of(setup, target.service, serve, options.longest_outage, whole, console)
-        try:
-            in_stints(line, work, around)
-        finally:
-            if line.was_up:
-                tell()
-            _tell(refusals, screen, queue, options, console)
+    options.check_for(target.queue)
+    taken = take(setup, target, options, console, partial(_work, target.queue, options, console))
     if not console.stop.requested:
-        options.limits.check(work.taken, str(queue.address), screen.refused.total())
+        options.limits.check(taken.count, str(target.queue.address), taken.refused)
 
 
 def _work(
     queue: QueueSpec, options: ConsumeOptions, console: Console, screen: Screen, refusals: Refusals, around: Around
-) -> tuple[Reading | Handling, Callable[[], None]]:
-    """What is done with messages, and what says in the end how much was; flags, template and directory are checked
-    before anything is taken."""
+) -> tuple[Reading | Handling, Tell]:
+    """What is done with messages; flags, template and directory are checked before anything is taken."""
     if options.command is not None:
         return _handling(queue, options, console, screen, refusals, around)
     reading = Reading(_sink(options, console), screen, options.limits, around, refusals=refusals)
@@ -183,7 +156,7 @@ def _work(
 
 def _handling(
     queue: QueueSpec, options: ConsumeOptions, console: Console, screen: Screen, refusals: Refusals, around: Around
-) -> tuple[Handling, Callable[[], None]]:
+) -> tuple[Handling, Tell]:
     from diracmq_cli.output.child import Launcher
 
     request = HandleRequest(
@@ -200,30 +173,11 @@ def _handling(
             console.talk.warning(f"message {delivery.message.properties.message_id}: {handled.detail}")
 
     def tell() -> None:
-        console.talk.info(f"{queue.address}: {summary.text(_given_up(options))}")
+        console.talk.info(f"{queue.address}: {summary.text(options.given_up)}")
 
     launcher = Launcher(options.command or ())
     return Handling(launcher, screen, options.limits, request, refusals, around, on_handled=count), tell
 
 
 def _sink(options: ConsumeOptions, console: Console) -> Sink:
-    return printing_sink(console, options.template) if options.save is None else _directory(options.save)
-
-
-def _directory(path: str) -> SaveSink:
-    from diracmq_cli.output.save import SaveSink
-
-    return SaveSink(Path(path))
-
-
-def _tell(refusals: Refusals, screen: Screen, queue: QueueSpec, options: ConsumeOptions, console: Console) -> None:
-    """Say what was refused and what was left out as a repeat."""
-    if refusals.dealt_with:
-        become = "held and put back" if refusals.held else _given_up(options)
-        console.talk.warning(f"{queue.address}: {refused_text(refusals.dealt_with, become)}")
-    if screen.repeated:
-        console.talk.info(f"{queue.address}: {screen.repeated} dropped, taken before (the same signer and id)")
-
-
-def _given_up(options: ConsumeOptions) -> str:
-    return "dead-lettered" if options.reject_to is None else f"put into {options.reject_to}"
+    return printing_sink(console, options.template) if options.save is None else directory_sink(options.save)

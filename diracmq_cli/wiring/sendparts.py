@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
+import random
 import time
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from diracmq_cli.core.model import ExchangeSpec
-from diracmq_cli.operations.account import Account, SendSummary
+from diracmq_cli.errors import CredentialError
 from diracmq_cli.operations.deadline import Deadline
-from diracmq_cli.operations.intake import Intake
+from diracmq_cli.operations.line import Line
+from diracmq_cli.operations.redial import Backoff, Patience
 from diracmq_cli.operations.send import Sending
-from diracmq_cli.operations.sendrequest import Surroundings
-from diracmq_cli.wiring.dialling import wait
+from diracmq_cli.operations.sendrequest import SendRequest, Surroundings
+from diracmq_cli.wiring.dialling import ThreadDialler, wait
 from diracmq_cli.wiring.preparation import Preparation, signature_of
-from diracmq_cli.wiring.sending import _blocked, _line, _request, _sender, _spool
-from diracmq_cli.wiring.sendoptions import SendOptions, overrides_of
+from diracmq_cli.wiring.receipts import exchange_of
+from diracmq_cli.wiring.sender import sender_of
+from diracmq_cli.wiring.sendoptions import overrides_of
 from diracmq_cli.wiring.setup import Setup, require_amqp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from diracmq_cli.core.message import Receipt
-    from diracmq_cli.core.ports import Source
+    from diracmq_cli.core.ports import Session
+    from diracmq_cli.core.stamp import Sender
+    from diracmq_cli.operations.account import Account
+    from diracmq_cli.operations.intake import Intake
     from diracmq_cli.wiring.console import Console
     from diracmq_cli.wiring.keeping import SendersSpool
+    from diracmq_cli.wiring.sendoptions import SendOptions
     from diracmq_cli.wiring.target import Target
+
+STALL_WITH_SPOOL = 30.0
+"""Seconds of silence after which a sender that can keep everything looks for another connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +43,7 @@ class SendParts:
     """One run of a sender, ready to begin."""
 
     sending: Sending
-    summary: SendSummary
+    line: Line
     spool: SendersSpool | None
 
 
@@ -43,11 +52,17 @@ def assemble(
     target: Target,
     options: SendOptions,
     console: Console,
-    source: Source,
-    *,
-    receipts: Callable[[Sequence[Receipt]], None],
+    intake: Intake,
+    account: Account,
+    on_turn: Callable[[], None] = lambda: None,
 ) -> SendParts:
-    """Put a sender together."""
+    """Put a sender together: from ``intake``, accounting in ``account``, calling ``on_turn`` now and then.
+
+    Raises:
+        ConfigError: AMQP is not spoken to the target's service.
+        CredentialError: there is no usable credential, or it cannot sign.
+        UsageError: the options do not go with the target.
+    """
     require_amqp(target.service)
     whole = Deadline(time.monotonic, options.timeout)
     sender = _sender(setup, target, options)
@@ -56,7 +71,6 @@ def assemble(
         sender.anonymous() if options.anonymous else sender,
         signature_of(setup, target, options, console),
     )
-    account = Account(SendSummary(), receipts, None, patient=options.spool is not None)
     spool = _spool(options, sender.login, target, console)
     line = _line(setup, target, options, whole, console, prepare, sender)
     around = Surroundings(
@@ -65,10 +79,10 @@ def assemble(
         wait=partial(wait, console.stop),
         on_blocked=lambda reason: console.talk.state(_blocked(target.service.name, reason)),
         on_refused=lambda error: console.talk.warning(f"{error}; this message is left out"),
-        on_turn=lambda: None,
+        on_turn=on_turn,
     )
     sending = Sending(
-        Intake(source, time.monotonic),
+        intake,
         line,
         prepare,
         _request(target, options),
@@ -77,4 +91,73 @@ def assemble(
         whole=whole,
         around=around,
     )
-    return SendParts(sending, account.summary, spool)
+    return SendParts(sending, line, spool)
+
+
+def _sender(setup: Setup, target: Target, options: SendOptions) -> Sender:
+    """Who sends. With a spool an expired credential is good enough to begin with: it may be renewed."""
+    login = setup.login_name(target.service)
+    if login is not None:
+        return sender_of(setup, login, None)
+    return sender_of(setup, None, setup.login_identity(target.service, even_ended=options.spool is not None))
+
+
+def _spool(options: SendOptions, login: str, target: Target, console: Console) -> SendersSpool | None:
+    if options.spool is None:
+        return None
+    from diracmq_cli.wiring.keeping import SendersSpool
+
+    return SendersSpool(options.spool, login, target, console)
+
+
+def _request(target: Target, options: SendOptions) -> SendRequest:
+    outage = options.longest_outage
+    return SendRequest(
+        exchange=exchange_of(target),
+        destination=str(target.spec.address),
+        stall=outage if options.spool is None else min(outage, STALL_WITH_SPOOL),
+        outage=outage,
+        grace=options.grace,
+    )
+
+
+def _line(
+    setup: Setup,
+    target: Target,
+    options: SendOptions,
+    whole: Deadline,
+    console: Console,
+    prepare: Preparation,
+    sender: Sender,
+) -> Line:
+    """The connection, each time with the credential as it is then."""
+
+    def connect(timeout: float) -> Session:
+        session = setup.open(target.service, timeout=timeout, wake_fd=console.stop.wake_fd)
+        if session.login != sender.login:
+            session.close()
+            raise CredentialError(
+                f"the credential is now that of {session.login}, and this run sends in the name of {sender.login}"
+            )
+        return session
+
+    outage = options.longest_outage
+    return Line(
+        ThreadDialler(
+            setup.renew,
+            connect,
+            lambda session: session.publisher(),
+            lambda session: prepare.connected(session.local_address),
+        ),
+        Patience(outage=outage, for_ever=options.spool is not None),
+        whole=whole,
+        backoff=Backoff(outage, random.random),
+        clock=time.monotonic,
+        say=lambda text: console.talk.state(f"{target.service.name}: {text}"),
+    )
+
+
+def _blocked(service: str, reason: str | None) -> str:
+    if reason is None:
+        return f"the broker of {service} takes messages again"
+    return f"the broker of {service} blocks publishers ({reason}); waiting"

@@ -13,7 +13,7 @@ from diracmq_cli.broker.session import BrokerSession
 from diracmq_cli.core.message import Outcome
 from diracmq_cli.operations import intake, lastwords, redial
 from diracmq_cli.spool import DEFAULT_LIMIT
-from diracmq_cli.wiring import sending, sendoptions
+from diracmq_cli.wiring import sendoptions, sendparts
 
 PAGE = Path(__file__).parents[2] / "man7" / "dirac-mq-delivery.7"
 
@@ -39,7 +39,7 @@ def test_its_figures_are_the_codes() -> None:
         f"({DEFAULT_LIMIT >> 20} MiB)",
         f"{sendoptions.OUTAGE:.0f} seconds for one message, {sendoptions.OUTAGE_OF_MANY / 60:.0f} minutes for many",
         f"is over ({sendoptions.GRACE:.0f} seconds); confirms in flight have {lastwords.CONFIRM_GRACE:.0f} seconds",
-        f"(with a spool after {sending.STALL_WITH_SPOOL:.0f} seconds at most)",
+        f"(with a spool after {sendparts.STALL_WITH_SPOOL:.0f} seconds at most)",
     ):
         assert said in text, said
     assert (intake.HOLD, lastwords.QUIET, redial.STEADY) == (1.0, 0.5, 60.0)  # a second, half a second, a minute
