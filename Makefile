@@ -38,7 +38,7 @@ soak: $(VENV)/.dev $(DIRAC)/.installed
 # checkout: a test broker that root starts runs as nobody, who may not come there.
 OTHERS       := trixie forky
 BROKERS      ?= /var/tmp/dirac-mq-brokers
-BROKER_TESTS := tests/plugin tests/admin
+BROKER_TESTS := tests/plugin tests/admin/test_rights.py
 
 test-brokers: $(OTHERS:%=test-on-%)
 

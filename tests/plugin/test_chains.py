@@ -11,6 +11,8 @@ from support.chain_server import VERSIONS, ChainServer
 from support.chain_world import Case
 
 CASES = cases()
+OTP_MAY_DECIDE = ("proxy of a user signed with md5",)
+"""What a newer OTP refuses itself, without asking the plugin."""
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -27,6 +29,8 @@ def test_chain_gets_its_verdict(chain_server: ChainServer, case: Case, version: 
     else:
         assert not verdict.accepted
         assert not verdict.client_got_in
+        if not verdict.log and case.name in OTP_MAY_DECIDE:
+            return
         assert [re.sub(r".*: ", "", line) for line in verdict.log] == [case.reason]
         assert one_line((case.named or case.chain[0]).subject) in verdict.log[0]
 

@@ -31,12 +31,18 @@ def trust(devbroker: Broker) -> Iterator[Callable[..., Completed]]:
 
     def run(*flags: str) -> Completed:
         argv = ["dirac-mq", "broker", "trust", "--out", str(etc), "--ca-dir", str(directory), *flags]
-        return devbroker.command(argv, **devbroker.node.environment(devbroker.state))
+        return devbroker.command(argv, **on_the_host(devbroker))
 
     yield run
     for path in set(directory.iterdir()) - before:
         path.unlink()
     assert run().status == 0
+
+
+def on_the_host(devbroker: Broker) -> dict[str, str]:
+    """The environment in which the node's own rabbitmqctl finds it."""
+    environment = devbroker.node.environment(devbroker.state)
+    return {**environment, "RABBITMQ_HOME": str(devbroker.node.installation.home)}
 
 
 def published(ca: Issued, directory: Path, **about_crl: datetime) -> list[Path]:
@@ -107,8 +113,7 @@ def test_what_soon_ends_is_said(devbroker: Broker, new_ca: Issued, trust: Callab
 def test_no_broker_is_said_after_the_files_are_written(devbroker: Broker, tmp_path: Path) -> None:
     """Exit 69 where the node does not answer; the next start reads what was written."""
     argv = ["dirac-mq", "broker", "trust", "--out", str(tmp_path), "--ca-dir", str(devbroker.layout.certificates)]
-    environment = devbroker.node.environment(devbroker.state)
-    done = devbroker.command([*argv, "--node", "nobody@localhost"], **environment)
+    done = devbroker.command([*argv, "--node", "nobody@localhost"], **on_the_host(devbroker))
     assert (done.status, done.stdout) == (69, "")
     assert "error: rabbitmqctl cannot ask nobody@localhost" in done.stderr
     assert {path.name for path in tmp_path.iterdir()} == {"ca.pem", "signing_policy.config"}
