@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from diracmq_cli.api.opening import open_queue
+from diracmq_cli.api.preloading import preload
 from diracmq_cli.api.records import outgoing
 from diracmq_cli.api.shipper import Shipper
 
@@ -61,6 +62,7 @@ class MQHandler(logging.Handler):
         flush_timeout: float = FLUSH_TIMEOUT,
     ) -> None:
         super().__init__(level)
+        preload()
         self.flush_timeout = flush_timeout
         self._opens = partial(open_queue, destination, setup=setup, sign=sign, anonymous=anonymous, spool=spool)
         self._capacity = capacity
@@ -120,6 +122,7 @@ class MQHandler(logging.Handler):
     def _living_shipper(self) -> Shipper:
         if self._shipper is None:
             self._shipper = Shipper(self._opens, self._capacity)
+            self._shipper.start()
         return self._shipper
 
     def _begin_anew(self) -> None:

@@ -50,6 +50,9 @@ class Shipper:
         self._queue: Queue | None = None
         self._giving_up = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True, name="log to a queue")
+
+    def start(self) -> None:
+        """Begin; what is offered before waits. A signal handler that logs may find us at it."""
         self._thread.start()
 
     def offer(self, message: Outgoing) -> bool:
