@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from diracmq_cli.core.ports import Clock, Dialler
 from diracmq_cli.core.quantity import format_duration
 from diracmq_cli.errors import BrokerUnreachable, CredentialError, HostUnknown, MQError, TemporaryFailure
 from diracmq_cli.operations.deadline import Deadline, soonest
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.ports import Clock, Dialler
 
 FIRST_PAUSE, LONGEST_PAUSE = 30.0, 300.0
 """Seconds: the most that a herd spreads its first attempts over, and what the doubling ends at."""
