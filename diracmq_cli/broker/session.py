@@ -1,4 +1,7 @@
-"""One logged-in connection (port ``Session``): makes the publisher, receiver or inspector that it serves."""
+"""One logged-in connection (port ``Session``): makes the publisher, receiver or inspector that it serves.
+
+A sender pays for no reader's import; the publisher's is made at once, since programs that publish in a thread may fork.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from diracmq_cli.broker.consumer import Consumer
-from diracmq_cli.broker.getter import Getter
-from diracmq_cli.broker.holder import Holder
-from diracmq_cli.broker.inspector import QueueInspector
 from diracmq_cli.broker.publisher import ConfirmingPublisher
-from diracmq_cli.broker.receiver import NACK_KEEPS_ORDER
-from diracmq_cli.broker.subscription import StreamReader, Tail
 from diracmq_cli.core.model import QueueSpec, QueueType
 
 if TYPE_CHECKING:
@@ -37,12 +34,20 @@ class BrokerSession:
 
     def consumer(self, queue: QueueSpec, *, limit: int | None, prefetch: int = 200) -> Receiver:
         """See ``core.ports.Session.consumer``."""
+        from diracmq_cli.broker.consumer import Consumer
+
         return Consumer(self._link, queue, self.server_version, limit, prefetch)
 
     def getter(self, queue: QueueSpec, *, limit: int) -> Receiver:
         """See ``core.ports.Session.getter``."""
+        from diracmq_cli.broker.receiver import NACK_KEEPS_ORDER
+
         if queue.type is QueueType.QUORUM and self.server_version < NACK_KEEPS_ORDER:
+            from diracmq_cli.broker.holder import Holder
+
             return Holder(self._link, queue, self.server_version, limit)
+        from diracmq_cli.broker.getter import Getter
+
         return Getter(self._link, queue, self.server_version, limit)
 
     def stream_reader(self, queue: QueueSpec, *, offset: str | int, prefetch: int = 200) -> Receiver:
@@ -51,16 +56,22 @@ class BrokerSession:
         Raises:
             UsageError: ``offset`` is none of the things it may be.
         """
+        from diracmq_cli.broker.subscription import StreamReader
+
         return StreamReader(self._link, queue, self.server_version, offset, prefetch)
 
     def tail(
         self, queue: QueueSpec, *, patterns: Sequence[str], on_full: Callable[[], None], bound: int = 10_000
     ) -> Receiver:
         """See ``core.ports.Session.tail``."""
+        from diracmq_cli.broker.subscription import Tail
+
         return Tail(self._link, queue, self.server_version, patterns, bound, on_full)
 
     def inspector(self) -> Inspector:
         """See ``core.ports.Session.inspector``."""
+        from diracmq_cli.broker.inspector import QueueInspector
+
         return QueueInspector(self._link)
 
     def close(self) -> None:

@@ -6,22 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
+from diracmq_cli import input as source
 from diracmq_cli.errors import DataError, UsageError
-from diracmq_cli.input import (
-    Descriptor,
-    FilesSource,
-    LineSource,
-    TextSource,
-    WholeSource,
-    standard_input,
-)
 from diracmq_cli.operations.overrides import Overrides
 
 if TYPE_CHECKING:
     from diracmq_cli.core.ports import Source
     from diracmq_cli.core.values import FieldValue, Table
+    from diracmq_cli.input import Descriptor
 
 OUTAGE, OUTAGE_OF_MANY = 30.0, 300.0
 """Seconds that one loss of the broker may last: for one message, and for many."""
@@ -144,23 +138,24 @@ def _typed(flag: str, text: str) -> FieldValue:
 def source_of(options: SendOptions) -> Source:
     """Where the messages come from; files are looked at now, and standard input only when nothing else is named."""
     if options.text is not None:
-        return TextSource(options.text)
-    framing = _FRAMINGS[options.framing]
-    return FilesSource(options.files, framing) if options.files else framing(standard_input())
+        return source.TextSource(options.text)
+    cut = _cutter(options.framing)
+    return source.FilesSource(options.files, cut) if options.files else cut(source.standard_input())
 
 
-def _envelopes(descriptor: Descriptor) -> Source:
-    from diracmq_cli.input import EnvelopeSource
-
-    return EnvelopeSource(descriptor)
-
-
-_FRAMINGS: dict[Framing, Callable[[Descriptor], Source]] = {
-    Framing.WHOLE: WholeSource,
-    Framing.LINES: LineSource,
-    Framing.RECORDS: partial(LineSource, null=True),
-    Framing.ENVELOPES: _envelopes,
-}
+def _cutter(framing: Framing) -> Callable[[Descriptor], Source]:
+    """What cuts one input into messages."""
+    match framing:
+        case Framing.WHOLE:
+            return source.WholeSource
+        case Framing.LINES:
+            return source.LineSource
+        case Framing.RECORDS:
+            return partial(source.LineSource, null=True)
+        case Framing.ENVELOPES:
+            return source.EnvelopeSource
+        case _:
+            assert_never(framing)
 
 
 def overrides_of(options: SendOptions, default_routing_key: str) -> Overrides:
