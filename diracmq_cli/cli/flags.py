@@ -16,7 +16,6 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from diracmq_cli.core.model import OriginLevel
 from diracmq_cli.core.quantity import parse_duration, parse_size
 from diracmq_cli.output.terminal import ColorMode
 from diracmq_cli.version import __version__
@@ -123,64 +122,10 @@ class Talk:
     ] = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """How many messages to read, for how long, and how they are shown."""
-
-    count: Annotated[int | None, typer.Option("-n", "--count", metavar="N", min=1, help="Stop after N messages.")] = (
-        None
-    )
-    idle: Annotated[
-        float | None,
-        typer.Option(
-            "--idle", parser=duration, metavar="DURATION", help="Stop when no message has come for this long."
-        ),
-    ] = None
-    template: Annotated[
-        str | None,
-        typer.Option(
-            "-F",
-            "--format",
-            metavar="TEMPLATE",
-            help=r"Show each message by a template, such as '%{routing_key} %{header:dirac-dn} %{body}\n'.",
-        ),
-    ] = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trust:
-    """How well the origin of messages must be known, and whose are taken."""
-
-    require: Annotated[
-        OriginLevel | None,
-        typer.Option(
-            "--require",
-            metavar="LEVEL",
-            help="Take only messages whose origin is claimed, broker or signed at least; the queue may ask for more.",
-        ),
-    ] = None
-    allow_dn: Annotated[
-        str | None,
-        typer.Option("--allow-dn", metavar="FILE", help="Take only messages of these: one DN a line, or user:NAME."),
-    ] = None
-    max_age: Annotated[
-        float | None,
-        typer.Option(
-            "--max-age",
-            parser=duration,
-            metavar="DURATION",
-            help="Believe a signature for this long (default: the queue's MessageTTL, else 7d).",
-        ),
-    ] = None
-
-
-GROUPS = (Connection, Talk, Reading, Trust)
-
-
 def grouped(command: Callable[..., R]) -> Callable[..., R]:
-    """Let ``command`` take flag groups (the dataclasses of this module) as parameters."""
+    """Let ``command`` take flag groups (dataclasses whose fields are flags) as parameters."""
     signature = inspect.signature(command, eval_str=True)
-    groups = {name: p.annotation for name, p in signature.parameters.items() if p.annotation in GROUPS}
+    groups = {name: p.annotation for name, p in signature.parameters.items() if _is_group(p.annotation)}
     parameters = [p for name, p in signature.parameters.items() if name not in groups]
     for group in groups.values():
         hints = typing.get_type_hints(group, include_extras=True)
@@ -200,6 +145,10 @@ def grouped(command: Callable[..., R]) -> Callable[..., R]:
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {p.name: p.annotation for p in parameters}
     return run
+
+
+def _is_group(annotation: object) -> bool:
+    return isinstance(annotation, type) and dataclasses.is_dataclass(annotation)
 
 
 def _fill(group: type[object], flags: dict[str, Any]) -> object:

@@ -8,7 +8,8 @@ from diracmq_cli.core.identity import CredentialRequest
 from diracmq_cli.wiring.setup import CS_TIMEOUT, Choices, Setup
 
 if TYPE_CHECKING:
-    from diracmq_cli.cli.flags import Connection, Reading, Trust
+    from diracmq_cli.cli.flags import Connection
+    from diracmq_cli.cli.readerflags import Reading, Trust
     from diracmq_cli.operations.reading import Limits
     from diracmq_cli.wiring.acceptance import TrustOptions
     from diracmq_cli.wiring.console import Console

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from diracmq_cli.cli.exits import running
-from diracmq_cli.cli.flags import QUEUE_HELP, Connection, Reading, Talk, Trust, duration, grouped
+from diracmq_cli.cli.flags import QUEUE_HELP, Connection, Talk, duration, grouped
+from diracmq_cli.cli.readerflags import Reading, Trust
 
 EXAMPLES = """\
 dirac-mq tail demo.jobs
