@@ -168,9 +168,13 @@ class Redial(Generic[C]):
         self.tried = False
         self._next = Deadline(self._clock, 0)
 
-    def progress(self) -> None:
-        """The broker does its work: whatever comes next is another outage."""
+    def end_outage(self) -> None:
+        """Whatever comes next is another outage. For who only listens that is so once he is connected."""
         self._outage = Deadline(self._clock, None)
+
+    def progress(self) -> None:
+        """The broker does its work."""
+        self.end_outage()
         self._doubted = False
         self._told = None
 
@@ -216,6 +220,8 @@ class Redial(Generic[C]):
         if self._outage.over and not self._patience.for_ever:
             raise error
         pause = self._backoff.next()
+        if not self._patience.for_ever:
+            pause = min(pause, self._patience.outage / 3)  # an outage of any length is worth some attempts
         if not self._patience.for_ever:  # however often it was lost lately, an outage is not slept through
             pause = min(pause, self._patience.outage / 3)
         self._next = Deadline(self._clock, pause)

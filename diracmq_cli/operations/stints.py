@@ -63,6 +63,7 @@ def in_stints(line: Redial[Receiver], work: Work, around: Around) -> None:
             receiver = _connected(line, around)
             if receiver is None:
                 return
+            line.end_outage()
             around.renewal.begin()
             if _stint(line, receiver, work):
                 return
