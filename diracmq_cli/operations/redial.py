@@ -220,8 +220,6 @@ class Redial(Generic[C]):
         if self._outage.over and not self._patience.for_ever:
             raise error
         pause = self._backoff.next()
-        if not self._patience.for_ever:
-            pause = min(pause, self._patience.outage / 3)  # an outage of any length is worth some attempts
         if not self._patience.for_ever:  # however often it was lost lately, an outage is not slept through
             pause = min(pause, self._patience.outage / 3)
         self._next = Deadline(self._clock, pause)
