@@ -53,7 +53,7 @@ def test_a_tail_goes_on(devbroker, make_queue):
     """Who follows is no easier to stop than who takes."""
     name, cfg = make_queue()
     with session(devbroker) as opened:
-        receiver = opened.tail(spec_of(devbroker, name, cfg), patterns=["#"])
+        receiver = opened.tail(spec_of(devbroker, name, cfg), patterns=["#"], on_full=lambda: None)
         with devbroker.channel("user") as channel:
             for properties in HOSTILE.values():
                 publish_raw(channel.connection, f"{name}.x", "key", properties, b"hostile")
