@@ -190,7 +190,7 @@ def test_the_commands_world(tmp_path):
     """A session of its own without a terminal, no signal ignored or blocked, no descriptor of ours but 0 and 3."""
     with (tmp_path / "ours").open("w"):
         run(
-            f"cd {tmp_path}; ls -l /proc/$$/fd >fds; grep ^Sig /proc/$$/status >signals; "
+            f"cd {tmp_path}; ls -l /proc/$$/fd >fds; grep ^Sig /proc/self/status >signals; "
             "ps -o sid= -o tty= -p $$ >session; echo $$ >pid"
         )
     links = (tmp_path / "fds").read_text()

@@ -17,7 +17,8 @@ _HOST = Section(
 apt-get install rabbitmq-server
 systemctl stop rabbitmq-server
 rm -rf /var/lib/rabbitmq/mnesia
-apt-get install python3-venv python3-dev swig gcc libc6-dev libssl-dev
+apt-get install python3-venv python3-dev
+apt-get install swig gcc libc6-dev libssl-dev
 python3 -m venv /opt/dirac-mq
 /opt/dirac-mq/bin/pip install DIRECTORY-OF-THIS-PACKAGE
 export PATH=/opt/dirac-mq/bin:$PATH"""
