@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 RESERVED_PREFIX = "dirac-"
 """Headers of this prefix are the stamp's; nobody else writes them."""
 
+STAMP_HEADER = "dirac-stamp"
+"""The header that holds a signature over message and stamp (``stampfields``, ``jws``)."""
+
 REROUTING_HEADERS = ("CC", "BCC")
 """RabbitMQ routes by these too (sender-selected distribution), past what the CS says: neither sent nor believed."""
 

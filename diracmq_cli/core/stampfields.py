@@ -18,14 +18,12 @@ from diracmq_cli.core.address import Address, Kind
 from diracmq_cli.core.moved import MOVED_HEADER
 from diracmq_cli.core.publication import publication
 from diracmq_cli.core.refusal import Refusal
-from diracmq_cli.core.stamp import REROUTING_HEADERS
+from diracmq_cli.core.stamp import REROUTING_HEADERS, STAMP_HEADER
 from diracmq_cli.errors import DataError, VerificationError
 
 if TYPE_CHECKING:
     from diracmq_cli.core.message import Delivery, Message
     from diracmq_cli.core.values import FieldValue, Table, Text
-
-STAMP_HEADER = "dirac-stamp"
 
 COVERED_PROPERTIES = {
     "content_type": Refusal.CONTENT_TYPE,

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from diracmq_cli.core.jws import MAX_STAMP, Header, join, to_base64url, write_header
 from diracmq_cli.core.message import Message
-from diracmq_cli.core.stampfields import STAMP_HEADER, fields_to_sign
+from diracmq_cli.core.stamp import STAMP_HEADER
+from diracmq_cli.core.stampfields import fields_to_sign
 from diracmq_cli.core.stamppayload import encode_payload
 from diracmq_cli.errors import CredentialError, DataError
 

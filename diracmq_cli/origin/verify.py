@@ -11,7 +11,8 @@ from diracmq_cli.core.jws import read_header, split
 from diracmq_cli.core.model import OriginLevel
 from diracmq_cli.core.quantity import format_duration
 from diracmq_cli.core.refusal import Refusal
-from diracmq_cli.core.stampfields import STAMP_HEADER, StampFields, check_fields
+from diracmq_cli.core.stamp import STAMP_HEADER
+from diracmq_cli.core.stampfields import StampFields, check_fields
 from diracmq_cli.core.stamppayload import decode_payload
 from diracmq_cli.core.verdict import Verdict
 from diracmq_cli.errors import VerificationError

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from json import dumps
 from typing import TYPE_CHECKING
 
 from diracmq_cli.output.cells import Span
@@ -28,6 +27,8 @@ def queue_json(state: QueueState, more: Mapping[str, JsonScalar] | None = None) 
     ``ready`` and ``consumers`` are null where they cannot be seen, and ``problem`` then says why; a stream has no
     ``ready``, since it keeps what was read.
     """
+    from json import dumps
+
     spec = state.queue
     row: dict[str, JsonScalar] = {
         "queue": spec.name,

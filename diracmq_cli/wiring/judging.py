@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from diracmq_cli.core.moved import Movers
 from diracmq_cli.core.refusal import Distrust, Refusal
-from diracmq_cli.core.stampfields import STAMP_HEADER
+from diracmq_cli.core.stamp import STAMP_HEADER
 from diracmq_cli.core.verdict import Route, Verdict, judge
 from diracmq_cli.errors import CredentialError, VerificationError
 

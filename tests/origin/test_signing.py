@@ -33,7 +33,7 @@ from support.proxies import Holder, by_dirac, by_globus, by_openssl, private_pem
 from diracmq_cli.core.identity import CredentialKind
 from diracmq_cli.core.message import Message
 from diracmq_cli.core.model import OriginLevel
-from diracmq_cli.core.stampfields import STAMP_HEADER
+from diracmq_cli.core.stamp import STAMP_HEADER
 from diracmq_cli.core.verdict import Verdict
 from diracmq_cli.credentials import AskOnce, CredentialFiles, SigningCredential, read_identity
 from diracmq_cli.errors import CredentialError, DataError
