@@ -21,7 +21,7 @@ def work(message: Message, results: Queue) -> None:
 
 
 def main(queue_name: str, results_name: str) -> None:
-    """Take what is there, then what comes within five seconds of the last."""
+    """Take what is there, then what comes within two seconds of the last."""
     trust = TrustOptions(require=OriginLevel.BROKER)
     with open_queue(queue_name, trust=trust) as queue, open_queue(results_name) as results:
 
@@ -29,7 +29,7 @@ def main(queue_name: str, results_name: str) -> None:
             queue.stop()
 
         signal.signal(signal.SIGTERM, stop)
-        figures = queue.consume(lambda message: work(message, results), idle=5, prefetch=10)
+        figures = queue.consume(lambda message: work(message, results), idle=2, prefetch=10)
     print(figures.text())
 
 

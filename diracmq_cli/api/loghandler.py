@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 CAPACITY = 10_000
 FLUSH_TIMEOUT = 5.0
 
-_NOT_OURS = ("diracmq_cli", "pika")
+_PASSED_OVER = ("diracmq_cli", "pika")
 """Loggers whose records are passed over: sending them would make more of them."""
 
 _LOOK_EVERY = 0.01
@@ -87,10 +87,13 @@ class MQHandler(logging.Handler):
         """Why records wait, as the last attempt found; None when there is no trouble."""
         return None if self._shipper is None else self._shipper.failure
 
+    def handle(self, record: logging.LogRecord) -> bool:
+        """See ``logging.Handler.handle``. Our own threads must not wait for the handler's lock: ``logging.shutdown``
+        holds it while it waits for them."""
+        return str(record.name).partition(".")[0] not in _PASSED_OVER and super().handle(record)
+
     def emit(self, record: logging.LogRecord) -> None:
         """See ``logging.Handler.emit``."""
-        if record.name.partition(".")[0] in _NOT_OURS:
-            return
         if self._process != os.getpid():
             self._begin_anew()
         try:

@@ -23,7 +23,7 @@ def outgoing(record: logging.LogRecord, text: str) -> Outgoing:
     Its routing key is ``level.logger`` (``warning.my.package``), for ``tail -k 'error.#'``; its headers are
     ``log-level``, ``log-logger`` and ``log-time`` (when it was logged, RFC 3339, UTC).
     """
-    level, name = _carried(record.levelname), _carried(record.name)
+    level, name = _carried(record.levelname), _carried(str(record.name))
     return Outgoing(
         body=_cut(_carried(text).encode(), LONGEST),
         routing_key=f"{level.lower()}.{name}".encode()[:_LONGEST_KEY].decode(errors="ignore"),
