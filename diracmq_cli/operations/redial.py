@@ -169,7 +169,7 @@ class Redial(Generic[C]):
         self._next = Deadline(self._clock, 0)
 
     def end_outage(self) -> None:
-        """Whatever comes next is another outage. For who only listens that is so once he is connected."""
+        """Whatever comes next is another outage."""
         self._outage = Deadline(self._clock, None)
 
     def progress(self) -> None:

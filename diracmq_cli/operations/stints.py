@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from diracmq_cli.operations.renewal import Renewal
 
 
+STOOD = 5.0
+"""Seconds after which a connection was one, even if no message came over it: its loss begins another outage."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Around:
     """What a reader has around it.
@@ -63,9 +67,8 @@ def in_stints(line: Redial[Receiver], work: Work, around: Around) -> None:
             receiver = _connected(line, around)
             if receiver is None:
                 return
-            line.end_outage()
             around.renewal.begin()
-            if _stint(line, receiver, work):
+            if _stint(line, receiver, work, Deadline(around.clock, STOOD)):
                 return
     finally:
         line.close()
@@ -89,7 +92,7 @@ def _connected(line: Redial[Receiver], around: Around) -> Receiver | None:
     return None
 
 
-def _stint(line: Redial[Receiver], receiver: Receiver, work: Work) -> bool:
+def _stint(line: Redial[Receiver], receiver: Receiver, work: Work, stood: Deadline) -> bool:
     """Work over one connection until it is lost or to be renewed (False), or all is done (True).
 
     Raises:
@@ -111,6 +114,8 @@ def _stint(line: Redial[Receiver], receiver: Receiver, work: Work) -> bool:
             raise
         if work.settled > before:
             line.progress()
+        elif stood.over:
+            line.end_outage()
         line.lost(error)
         return False
     if not done:

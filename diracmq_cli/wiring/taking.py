@@ -67,7 +67,9 @@ def take(setup: Setup, target: Target, options: ConsumeOptions, console: Console
         prefetch = PREFETCH if options.command is None else options.jobs
 
         def serve(session: Session) -> Receiver:
-            return session.consumer(queue, limit=work.missing, prefetch=prefetch)
+            receiver = session.consumer(queue, limit=work.missing, prefetch=prefetch)
+            receiver.ready_count()  # a queue whose node of the cluster is down is no connection again
+            return receiver
 
         line = line_of(setup, target.service, serve, options.longest_outage, whole, console)
         try:
