@@ -23,7 +23,7 @@ _log = logging.getLogger("diracmq_cli.api")
 BATCH = 1000
 """Messages that are published together."""
 
-_SPAN = 100.0
+_SPAN = 30.0
 """Seconds whose tenth is the first pause between attempts, at most (``Backoff``); they grow to five minutes."""
 
 _FAREWELL = 8.0

@@ -22,11 +22,11 @@ import sys
 import time
 import zlib
 from collections.abc import Iterator
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from diracmq_cli.config.sources import LocalSources, source_names
+from diracmq_cli.core.cached import cached_property
 from diracmq_cli.version import __version__
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from diracmq_cli.config.cache import ExtractCache, State
@@ -16,6 +15,7 @@ from diracmq_cli.config.names import NameFile
 from diracmq_cli.config.remote.copy import RemoteCopy, RemoteText
 from diracmq_cli.config.remote.snapshot import Head
 from diracmq_cli.config.storage import Storage, cache_directory
+from diracmq_cli.core.cached import cached_property
 from diracmq_cli.core.quantity import format_duration
 from diracmq_cli.errors import ConfigError, CSUnreachable, HostUnknown, MQError, UnknownDestination
 

@@ -10,9 +10,9 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import cached_property
 from typing import TYPE_CHECKING
 
+from diracmq_cli.core.cached import cached_property
 from diracmq_cli.core.identity import CredentialKind, CredentialRequest, CredentialSettings, Identity
 from diracmq_cli.core.quantity import format_duration
 from diracmq_cli.errors import CredentialError

@@ -6,10 +6,11 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from diracmq_cli.core.cached import cached_property
 from diracmq_cli.core.ids import uuid7
 from diracmq_cli.core.message import Delivery, Message
 from diracmq_cli.core.model import BrokerService, OriginLevel, Principals, QueueSpec

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cached_property
 from typing import TYPE_CHECKING
 
+from diracmq_cli.core.cached import cached_property
 from diracmq_cli.core.moved import Movers
 from diracmq_cli.core.refusal import Distrust, Refusal
 from diracmq_cli.core.stamp import STAMP_HEADER

@@ -11,9 +11,9 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING
 
+from diracmq_cli.core.cached import cached_property
 from diracmq_cli.core.identity import CredentialRequest, Identity
 from diracmq_cli.errors import ConfigError, CredentialError, CSUnreachable, HostUnknown, UnknownDestination
 from diracmq_cli.version import __version__

@@ -68,7 +68,7 @@ with open_queue("demo.jobs", setup=Choices(broker=sys.argv[1]), outage=60) as qu
     signal.signal(signal.SIGTERM, lambda *_: queue.close())
     queue.publish("1")
     print("ready")
-    time.sleep(1)
+    time.sleep(0.5)
     try:
         queue.publish_many(map(str, range(100)))
     except MQError as error:
@@ -82,7 +82,7 @@ def test_a_signal_while_it_publishes(devbroker: Broker, fault_proxy: FaultProxy)
     with program(devbroker, _PUBLISH, fault_proxy.url) as run:
         run.says("ready")
         fault_proxy.stall()
-        time.sleep(2)
+        time.sleep(1)
         run.process.send_signal(signal.SIGTERM)
         status, said = run.ends_within(15)
     assert (status, said) == (0, "TemporaryFailure closed before the broker had answered\nend\n")

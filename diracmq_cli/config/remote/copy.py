@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from diracmq_cli.config.remote.snapshot import Head, Snapshot, digest_of, identity
+from diracmq_cli.core.cached import cached_property
 from diracmq_cli.errors import ConfigError
 
 if TYPE_CHECKING:
