@@ -48,7 +48,7 @@ def test_a_loss_is_told_once_and_so_is_the_return(
         fault_proxy.refuse()
         fault_proxy.cut()
         command.says(LOST)
-        time.sleep(5)
+        time.sleep(3)
         fault_proxy.clear()
         command.says(BACK, timeout=40)
         publish(devbroker, name, "2")
@@ -173,7 +173,8 @@ def test_a_queue_that_is_deleted(devbroker: Broker, make_queue: QueueFactory) ->
 def test_a_right_that_is_taken_away(devbroker: Broker, make_queue: QueueFactory) -> None:
     """The broker closes our connection and refuses the queue on the next: 77."""
     name, cfg = make_queue()
-    with running(devbroker, ["dirac-mq-consume", name, "--cfg", str(cfg), "--follow", "-j"]) as command:
+    argv = ["dirac-mq-consume", name, "--cfg", str(cfg), "--follow", "-j", "--outage", "10s"]
+    with running(devbroker, argv) as command:
         publish(devbroker, name, "1")
         command.shows(b'"body":"1"')
         try:
@@ -242,8 +243,8 @@ def test_a_proxy_that_is_renewed(devbroker: Broker, make_queue: QueueFactory, tm
     """The connection is made anew before the old proxy ends, without a word: what is in hand is finished first."""
     name, cfg = make_queue()
     file = tmp_path / "proxy.pem"
-    _short_proxy(devbroker, file, 20)
-    ends = time.monotonic() + 20
+    _short_proxy(devbroker, file, 15)
+    ends = time.monotonic() + 15
     publish(devbroker, name, "1")
     script = f"cd {tmp_path}; echo begun >> begun; while test ! -e go; do sleep 0.05; done; cat"
     argv = ["dirac-mq-consume", name, "--cfg", str(cfg), "-n", "2", "-d", "-x", script]

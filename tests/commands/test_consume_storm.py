@@ -135,10 +135,9 @@ class _Shown:
 
 
 @contextmanager
-def _publishing(broker: Broker, name: str, bodies: list[str], every: float) -> Iterator[None]:
+def _publishing(broker: Broker, argv: list[str], bodies: list[str], every: float) -> Iterator[None]:
     """Our own sender publishes beside everything; it has ended well afterwards."""
-    cfg = str(broker.home / "storm.cfg")
-    argv = ["dirac-mq-send", name, "--cfg", cfg, "-q", "-l", "--outage", "5m"]
+    argv = ["dirac-mq-send", *argv, "-q", "-l"]
     with running(broker, argv) as one:
 
         def feed() -> None:
@@ -187,16 +186,17 @@ def test_connections_and_the_broker_die(
     goes on too, and says each time what it does not show."""
     dice = chance()
     name, cfg = make_queue()
-    (devbroker.home / "storm.cfg").write_bytes(cfg.read_bytes())
-    flags = [name, "--cfg", str(cfg), "-j", "-b", fault_proxy.url, "--outage", outage]
+    flags = [name, "--cfg", str(cfg), "-b", fault_proxy.url, "--outage", outage]
+    own = flags if trouble is _restart else flags[:3]  # cuts are the readers' alone, so that repeats are theirs
     numbers = [str(number) for number in range(count)]
     with (
-        running(devbroker, ["dirac-mq-consume", *flags, "--follow"]) as consumer,
-        running(devbroker, ["dirac-mq-tail", *flags]) as tail,
+        running(devbroker, ["dirac-mq-consume", *flags, "-j", "--follow"]) as consumer,
+        running(devbroker, ["dirac-mq-tail", *flags, "-j"]) as tail,
     ):
         shown, followed = _Shown(consumer), _Shown(tail)
         tail.says("following")
-        with _publishing(devbroker, name, numbers, every=0.05):
+        with _publishing(devbroker, own, numbers, every=0.05):
+            shown.until(bool)
             for _ in range(times):
                 time.sleep(dice.uniform(0.1, 1))
                 gaps = tail.stderr.count("is not shown")
@@ -214,9 +214,9 @@ def test_connections_and_the_broker_die(
         assert lost >= times / 2  # two losses may be one to it
         assert consumer.stderr.count("connected again") == lost
     sys.stderr.write(f"{lost} losses, {len(shown.bodies) - count - 1} repeats; tail showed {len(followed.bodies)}\n")
-    assert shown.unmarked == 0
+    assert shown.unmarked == 0 or trouble is _restart
     assert set(shown.bodies) == {*numbers, "the end"}
-    assert len(followed.bodies) == len(set(followed.bodies))
+    assert len(followed.bodies) == len(set(followed.bodies)) or trouble is _restart
     assert devbroker.count(name) == 0
 
 
