@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from diracmq_cli import devbroker
@@ -25,7 +26,11 @@ LINES = 50_000
 HANDLED = 2_000
 """Messages for the pair that starts a command for each: amqp-consume knows nothing else."""
 
-PAIRS = 3
+QUEUES = 200
+"""Queues that are added to the devbroker's for ``list``, whose aim is half a second."""
+
+PAIRS, SHORT_PAIRS = 3, 10
+"""How often each pair is run: of short commands more often, since the machine's noise is more to them."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +57,17 @@ def measure(argv: Sequence[str], env: dict[str, str], stdin: Path | None = None)
     return Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
-def pair(title: str, ours: Callable[[], Run], peer: Callable[[], Run], before: Callable[[], None]) -> None:
+def pair(
+    title: str,
+    ours: Callable[[], Run],
+    peer: Callable[[], Run],
+    before: Callable[[], None] = lambda: None,
+    pairs: int = PAIRS,
+) -> None:
     """Run both in turn and print medians and the median ratio."""
     a: list[Run] = []
     b: list[Run] = []
-    for index in range(PAIRS + 1):
+    for index in range(pairs + 1):
         before()
         first = ours()
         before()
@@ -68,6 +79,7 @@ def pair(title: str, ours: Callable[[], Run], peer: Callable[[], Run], before: C
     print(
         f"{title:<44} {median(a, 'wall'):8.3f} s {median(b, 'wall'):8.3f} s"
         f"   x {statistics.median(ratios):6.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+        f"   {median(a, 'cpu'):7.3f} s {median(b, 'cpu'):7.3f} s"
         f"   {median(a, 'memory'):5.0f} MB {median(b, 'memory'):5.0f} MB",
         flush=True,
     )
@@ -84,11 +96,31 @@ def main() -> None:
         if shutil.which(tool) is None:
             sys.exit(f"{tool} is missing: apt-get install amqp-tools")
     directory = Path(tempfile.mkdtemp(prefix="dirac-mq-bench-"))
-    state = devbroker.up(directory)
     try:
-        Bench(directory, state.ports.amqps).run()
+        devbroker.up(directory)
+        add_queues(directory)
+        devbroker.down(directory)
+        state = devbroker.start(directory)
+        Bench(directory, state.amqps[0]).run()
     finally:
         devbroker.down(directory, purge=True)
+
+
+_QUEUE = """\
+        bench.q{:03d}
+        {{
+          Type = classic
+          Consumers = group:dirac_user
+        }}
+"""
+
+
+def add_queues(directory: Path) -> None:
+    """Name more queues in the CS; the devbroker has them after its next start."""
+    cfg = directory / "dirac.cfg"
+    more = "".join(_QUEUE.format(n) for n in range(QUEUES))
+    head, begin, rest = cfg.read_text().partition("      Queues\n      {\n")
+    cfg.write_text(head + begin + more + rest)
 
 
 class Bench:
@@ -112,7 +144,11 @@ class Bench:
 
     def run(self) -> None:
         """Print the table."""
-        print(f"{'':<44} {'ours':>10} {'peer':>10}   ratio of wall time, pair by pair   peak memory")
+        print(
+            f"{'':<44} {'ours':>10} {'peer':>10}   {'ratio of wall time, pair by pair':<33}"
+            f"{'processor time':>21}   {'peak memory':>17}"
+        )
+        self.start_up()
         queue = "demo.metrics"
         send = [str(BIN / "dirac-mq-send"), queue]
         consume = [str(BIN / "dirac-mq-consume"), queue, "-q"]
@@ -141,6 +177,19 @@ class Bench:
             lambda: measure([*self.peer("amqp-consume"), "-q", queue, "-c", handled, "cat"], self.env),
             self.fill,
         )
+
+    def start_up(self) -> None:
+        """Short commands beside what Python itself takes, and the libraries that they stand on."""
+        python = [sys.executable, "-c"]
+        bare, libraries = [*python, "pass"], [*python, "import typer, pika"]
+        version = [str(BIN / "dirac-mq-send"), "--version"]
+        for title, ours, peer in (
+            ("send --version / python -c pass", version, bare),
+            ("send --version / import typer, pika", version, libraries),
+            ("send one message / import typer, pika", [version[0], "demo.jobs", "-m", "hello"], libraries),
+            (f"list {QUEUES} queues / import typer, pika", [str(BIN / "dirac-mq-list"), "bench.*"], libraries),
+        ):
+            pair(title, partial(measure, ours, self.env), partial(measure, peer, self.env), pairs=SHORT_PAIRS)
 
     def peer(self, tool: str) -> list[str]:
         """A peer's command line: TLS with the host certificate, user and password, since it knows no EXTERNAL."""
