@@ -11,7 +11,9 @@ from importlib import import_module
 _MODULES = (
     "diracmq_cli.broker.connect",
     "diracmq_cli.config.cs",
+    "diracmq_cli.config.loading",
     "diracmq_cli.config.plain",
+    "diracmq_cli.config.reading",
     "diracmq_cli.config.remote.access",
     "diracmq_cli.config.remote.snapshot",
     "diracmq_cli.credentials.delegation",
@@ -25,6 +27,7 @@ _MODULES = (
     "diracmq_cli.origin.verify",
     "diracmq_cli.wiring.keeping",
     "encodings.idna",  # socket.getaddrinfo
+    "encodings.utf_8_sig",  # a CFG file
 )
 
 

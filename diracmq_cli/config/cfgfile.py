@@ -10,13 +10,11 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from diraccfg import CFG
 
 from diracmq_cli.config.tree import Option, Section
 from diracmq_cli.errors import ConfigError
-
-if TYPE_CHECKING:
-    from diraccfg import CFG
 
 _DEEPEST = 100
 """Levels of sections; far more than DIRAC has, far fewer than Python's recursion allows."""
@@ -56,8 +54,6 @@ def parse_cfg(text: str, name: str) -> Section:
     Raises:
         ConfigError: it is no CFG; the message names the line.
     """
-    from diraccfg import CFG
-
     numbered = _Numbered(text)
     try:
         return _section(CFG().loadFromBuffer(numbered), "", name, 1)

@@ -239,8 +239,8 @@ print(*sorted(set(sys.modules) - before))
 
 
 def test_nothing_is_imported_in_the_background(devbroker: Broker, tmp_path: Path) -> None:
-    """A fork would leave the child with half a module."""
-    with program(devbroker, _MODULES, str(tmp_path / "spool")) as run:
+    """A fork would leave the child with half a module; with no CS kept in HOME, its reader is needed too."""
+    with program(devbroker, _MODULES, str(tmp_path / "spool"), HOME=str(tmp_path)) as run:
         run.says("0 None")
         assert run.ends() == (0, "\n")
     devbroker.purge("demo.jobs")
