@@ -32,21 +32,21 @@ def opened(
 class Program:
     """A Python program that runs in the background and says on stdout how far it is."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self.process = process
 
     def says(self, line: str) -> None:
         """Read its standard output up to a line."""
         assert self.process.stdout is not None
-        for said in self.process.stdout:
-            if said.rstrip("\n") == line:
+        for said in self.process.stdout:  # unbuffered: what comes after the line is left for ``ends``
+            if said.decode().rstrip("\n") == line:
                 return
         raise AssertionError(f"it ended with {self.process.wait()} and did not say {line!r}")
 
     def ends(self, timeout: float = 20) -> tuple[int, str]:
         """Its exit status, and what it said since."""
         stdout, _ = self.process.communicate(timeout=timeout)
-        return self.process.returncode, stdout
+        return self.process.returncode, stdout.decode()
 
     def ends_within(self, seconds: float) -> tuple[int, str]:
         """The same, measured."""
@@ -63,7 +63,7 @@ def program(broker: Broker, script: str, *argv: str, role: str = "user", **envir
         [sys.executable, "-u", "-c", script, *argv],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        text=True,
+        bufsize=0,
         env=broker.env(role, **environment),
         cwd=broker.home,
     )
