@@ -1,7 +1,7 @@
 # Everything starts here; each target does its own set-up and may be run again.
 #
 #   make demo      the main job on a private broker, as a first lesson
-#   make test      lint, then every test against real brokers, one for each processor (about 8 minutes on two)
+#   make test      lint, then every test against real brokers, four side by side (9 minutes on two processors)
 #   make soak      the full numbers (an hour and more)
 #   make bench     timings against named peers, printed, not judged
 #   make docs      man pages and completions from the commands themselves
@@ -29,7 +29,7 @@ demo: install
 install: $(VENV)/.installed
 
 test: $(VENV)/.dev $(DIRAC)/.installed lint
-	$(BIN)/pytest -m "not soak" -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/pytest -m "not soak" -n 4 --dist loadfile
 
 soak: $(VENV)/.dev $(DIRAC)/.installed
 	$(BIN)/pytest -m soak

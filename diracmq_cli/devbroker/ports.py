@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import socket
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from diracmq_cli.errors import MQError
@@ -34,15 +35,15 @@ def is_free(port: int) -> bool:
     return True
 
 
-def free_ports(count: int) -> list[int]:
-    """So many ports that nobody listens on.
+def free_ports(count: int, besides: Collection[int] = ()) -> list[int]:
+    """So many ports that nobody listens on, other than ``besides``, which are spoken for and not yet in use.
 
     Raises:
         MQError: there are not so many.
     """
     found: list[int] = []
     for port in random.sample(_RANGE, len(_RANGE)):
-        if is_free(port):
+        if port not in besides and is_free(port):
             found.append(port)
         if len(found) == count:
             return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,17 +75,25 @@ def with_free_ports(state: State) -> State:
     """The same devbroker, with other ports for what is down and whose port somebody else has taken meanwhile."""
     epmd = state.nodes[0].ports.epmd
     if not (state.epmd is not None and state.epmd.alive) and not is_free(epmd):
-        (epmd,) = free_ports(1)
-    return replace(state, nodes=tuple(_on_free_ports(node, epmd) for node in state.nodes))
+        (epmd,) = free_ports(1, _ports_of(state.nodes))
+    moved: list[NodeState] = []
+    for number, node in enumerate(state.nodes):
+        spoken_for = {epmd, *_ports_of(moved), *_ports_of(state.nodes[number + 1 :])}
+        moved.append(_on_free_ports(node, epmd, spoken_for))
+    return replace(state, nodes=tuple(moved))
 
 
-def _on_free_ports(node: NodeState, epmd: int) -> NodeState:
+def _on_free_ports(node: NodeState, epmd: int, spoken_for: Collection[int]) -> NodeState:
     if node.running:
         return node
     amqps, distribution = node.ports.amqps, node.ports.distribution
     if not (is_free(amqps) and is_free(distribution)):
-        amqps, distribution = free_ports(2)
+        amqps, distribution = free_ports(2, spoken_for)
     return replace(node, ports=Ports(amqps, distribution, epmd))
+
+
+def _ports_of(nodes: Sequence[NodeState]) -> set[int]:
+    return {port for node in nodes for port in (node.ports.amqps, node.ports.distribution)}
 
 
 def read_state(layout: Layout) -> State | None:

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +133,7 @@ def rendered_broker(cfg: str, *arguments: str) -> Iterator[Rendered]:
     pki.renew(layout)
     node = Node(layout, find_rabbitmq(), account)
     (state,) = new_state(layout, 1).nodes
-    management, prometheus = free_ports(2)
+    management, prometheus = free_ports(2, astuple(state.ports))
     names = {"@PORT@": str(state.ports.amqps), "@MANAGEMENT@": str(management)}
     for name, value in {**names, **{f"@{role.name}@": PEOPLE[role].dn for role in Role}}.items():
         cfg = cfg.replace(name, value)
