@@ -78,10 +78,10 @@ def dial_failure(error: OSError, party: Party) -> MQError:
     """Why TCP or TLS could not be set up."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return _unverified(error, party)
+    if isinstance(error, EndOfStream | ConnectionResetError | ssl.SSLEOFError) and party.tls:
+        return BrokerUnreachable("closed by the other side during the TLS handshake")
     if isinstance(error, ssl.SSLError):
         return _tls_failure(error, party)
-    if isinstance(error, EndOfStream | ConnectionResetError) and party.certificate:
-        return BrokerUnreachable("closed by the other side during the TLS handshake")
     if isinstance(error, TimeoutError):
         return BrokerUnreachable("no answer in time")
     return BrokerUnreachable((error.strerror or str(error)).lower())

@@ -61,6 +61,7 @@ def _check(error, kind, words):
         (OSError(errno.EHOSTUNREACH, "No route to host"), BrokerUnreachable, "no route to host"),
         (TimeoutError("no answer in time"), BrokerUnreachable, "no answer in time"),
         (EndOfStream(), BrokerUnreachable, "during the TLS handshake"),
+        (ssl.SSLEOFError(8, "[SSL: UNEXPECTED_EOF_WHILE_READING] …"), BrokerUnreachable, "during the TLS handshake"),
         (_unverified(20, "unable to get local issuer certificate"), AccessError, "unable to get local issuer"),
         (_unverified(10, "certificate has expired"), AccessError, "has expired"),
         (_unverified(62, "Hostname mismatch, certificate is not valid for 'mq'."), AccessError, "another host"),

@@ -123,7 +123,7 @@ def test_eight_senders_share_a_spool(
         fault_proxy.clear()
         for one in senders:
             status = one.wait(120)
-            assert one in killed or status == 0, one.stderr
+            assert one in killed or status in (0, 5), one.stderr  # 5: its last attempt failed, its input had ended
         reported = set[str]().union(*(one.outcomes("confirmed", "spooled") for one in senders))
     assert command(devbroker, path, "flush", "-t", "60s").status == 0
     got = drained(devbroker, name)
