@@ -69,7 +69,7 @@ $(VENV)/.packages: Makefile $(SETUP)
 
 $(VENV)/.installed: pyproject.toml $(VENV)/.packages
 	@$(BIN)/python -m pip install -q --upgrade pip
-	@$(BIN)/python -m pip install -q -e .
+	@$(BIN)/python -m pip install -q -e ".[consumer]"
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.installed
