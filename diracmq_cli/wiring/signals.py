@@ -43,6 +43,10 @@ class StopFlag:
 class StopSignals(StopFlag):
     """A flag that signals set while it is entered.
 
+    SIGTERM stays ignored if whoever started us ignores it: a pilot's wrapper does, so that its sender outlives the
+    payload when a batch system tells all of them to end. SIGINT does not: shells have every job in the background
+    ignore it.
+
     On leaving, a signal that came is raised again with its default action: a shell then sees 130 or 143, as it should.
     """
 
@@ -56,7 +60,8 @@ class StopSignals(StopFlag):
         return self.signum is not None
 
     def __enter__(self) -> StopSignals:
-        self._before = {signum: signal.signal(signum, self._handle) for signum in STOPPING}
+        heard = [signum for signum in STOPPING if signum is signal.SIGINT or not _is_ignored(signum)]
+        self._before = {signum: signal.signal(signum, self._handle) for signum in heard}
         self._wakeup_before = signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
         return self
 
@@ -74,6 +79,10 @@ class StopSignals(StopFlag):
         if self.signum is not None:
             die_of(signal.Signals(signum))
         self.signum = signal.Signals(signum)
+
+
+def _is_ignored(signum: signal.Signals) -> bool:
+    return signal.getsignal(signum) is signal.SIG_IGN
 
 
 def die_of(signum: signal.Signals) -> None:

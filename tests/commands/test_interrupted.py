@@ -39,6 +39,18 @@ def test_what_a_shell_sees(devbroker: Broker) -> None:
         assert done.stdout == f"{status}\n"
 
 
+def test_sigterm_that_is_ignored_stays_so(devbroker: Broker) -> None:
+    """Who starts it with SIGTERM ignored has it read to the end of its input, whatever signal comes."""
+    devbroker.purge("demo.jobs")
+    script = (
+        "trap '' TERM; exec 7> >(exec dirac-mq-send demo.jobs -l); sender=$!; echo before >&7; "
+        "until dirac-mq-list demo.jobs -j | grep -q '\"ready\":1'; do :; done; "
+        "kill -TERM $sender; echo after >&7; exec 7>&-; wait $sender; echo $?"
+    )
+    assert shell(devbroker, script).stdout == "0\n"
+    assert [body for _, _, body in take(devbroker, "demo.jobs")] == [b"before", b"after"]
+
+
 def test_a_signal_while_connecting(devbroker: Broker) -> None:
     """Ctrl-C does not wait for a broker that does not answer."""
     nobody = "/Resources/MQServices/dev/Host=192.0.2.1"
