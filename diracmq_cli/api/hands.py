@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from diracmq_cli.core.message import Delivery, Handled, Settlement
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from diracmq_cli.core.verdict import Verdict
 
@@ -62,10 +62,15 @@ class Held:
 
 
 class Hands:
-    """Where deliveries wait for the program, and what it says of them for the thread that took them."""
+    """Where deliveries wait for the program, and what it says of them for the thread that took them.
 
-    def __init__(self) -> None:
+    Args:
+        put: takes them instead, as for a program that takes from several queues; ``next`` then has nothing.
+    """
+
+    def __init__(self, put: Callable[[Held | End], None] | None = None) -> None:
         self._coming: SimpleQueue[Held | End] = SimpleQueue()
+        self._put = self._coming.put if put is None else put
         self._settled: deque[Held] = deque()
         self._abandoned = False
         self._read_end, self._write_end = os.pipe()
@@ -77,7 +82,7 @@ class Hands:
     def start(self, delivery: Delivery, verdict: Verdict) -> Held:
         """See ``core.ports.Launcher``."""
         held = Held(self, delivery, verdict)
-        self._coming.put(held)
+        self._put(held)
         return held
 
     def fileno(self) -> int:
@@ -101,7 +106,7 @@ class Hands:
 
     def end(self, error: BaseException | None) -> None:
         """Nothing more will come."""
-        self._coming.put(End(error))
+        self._put(End(error))
 
     # -- the program's thread --------------------------------------------------------------------------------------
 

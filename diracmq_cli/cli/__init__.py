@@ -42,6 +42,14 @@ def check() -> None:
     _run("check")
 
 
+def consumer() -> None:
+    """Run ``dirac-consumer``."""
+    _begin()
+    from diracmq_cli.cli.apps import single
+
+    single("consumer")(prog_name="dirac-consumer")
+
+
 def _run(verb: str) -> None:
     _begin()
     from diracmq_cli.cli.apps import single

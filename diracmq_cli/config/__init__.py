@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from diracmq_cli.config.configuration import Configuration
+    from diracmq_cli.config.consumers import module_option, read_consumer
     from diracmq_cli.config.cs import ConfigurationService
     from diracmq_cli.config.extract import Extract
     from diracmq_cli.config.loading import load_configuration
@@ -28,6 +29,8 @@ __all__ = [
     "explain",
     "load_configuration",
     "minimal_cfg",
+    "module_option",
+    "read_consumer",
     "read_messaging",
     "read_registry",
     "read_security",
@@ -44,6 +47,8 @@ _HOMES = {
     "explain": "settings",
     "load_configuration": "loading",
     "minimal_cfg": "minimal",
+    "module_option": "consumers",
+    "read_consumer": "consumers",
     "read_messaging": "messaging",
     "read_registry": "registry",
     "read_security": "security",

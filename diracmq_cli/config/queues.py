@@ -77,7 +77,7 @@ def read_queue(
         description=own.text("Description") or "",
         contact=own.text("Contact") or "",
         origin=own.read(one_of(OriginLevel), "Origin"),
-        allowed=_allowed(own),
+        allowed=allowed(own),
         publishers=own.read(principals, "Publishers") or _NOBODY,
         consumers=own.read(principals, "Consumers") or _NOBODY,
         watchers=own.read(principals, "Watchers") or _NOBODY,
@@ -86,7 +86,7 @@ def read_queue(
     )
 
 
-def _allowed(options: Options) -> Principals | None:
+def allowed(options: Options) -> Principals | None:
     """Whose messages are taken: those of both options together."""
     named, of_groups = options.read(people, "AllowedDNs"), options.read(groups, "AllowedGroups")
     if named is None and of_groups is None:

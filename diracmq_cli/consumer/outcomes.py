@@ -17,4 +17,4 @@ class Retry(Exception):
 
 
 class Reject(Exception):
-    """It is this message's fault: to the dead-letter queue, with ``reason`` in its header ``dirac-failure``."""
+    """It is this message's fault: to the dead-letter queue, with the reason in its header ``dirac-moved``."""

@@ -2,7 +2,8 @@
 
 A move cannot keep another's ``user_id``: the broker takes only the mover's own. So the mover says in a table what was
 known before, ``by`` whom and ``from`` where it was moved, the ``user_id`` it had, the ``level`` at which its origin was
-known, and the ``exchange`` it was published through first where that is not its queue's own. Only the ``Movers`` that
+known, and the ``exchange`` it was published through first where that is not its queue's own. A consumer that gives a
+message up says its ``reason``. Only the ``Movers`` that
 the CS names for the queue are believed.
 """
 
@@ -42,11 +43,19 @@ class Move:
     user_id: Text | None = None
     level: OriginLevel | None = None
     exchange: Text | None = None
+    reason: str | None = None
 
     def header(self) -> Table:
         """The table as it is published; what is not known is left out."""
         level = None if self.level is None else self.level.value
-        table = {"by": self.by, "from": self.source, "user_id": self.user_id, "level": level, "exchange": self.exchange}
+        table = {
+            "by": self.by,
+            "from": self.source,
+            "user_id": self.user_id,
+            "level": level,
+            "exchange": self.exchange,
+            "reason": self.reason,
+        }
         return {name: value for name, value in table.items() if value is not None}
 
 

@@ -47,13 +47,17 @@ class Transfer:
     target: QueueSpec
     by: str
 
-    def __call__(self, delivery: Delivery, verdict: Verdict) -> Onward | Left:
-        """The message as it is published, or why it cannot be."""
+    def __call__(self, delivery: Delivery, verdict: Verdict, reason: str | None = None) -> Onward | Left:
+        """The message as it is published, with the ``reason`` for it if there is one; or why it cannot be."""
         obstacle = _obstacle(delivery)
         if obstacle is not None:
             return Left(obstacle)
         move = Move(
-            by=self.by, source=str(self.source.address), user_id=_sender(delivery, verdict), level=verdict.level
+            by=self.by,
+            source=str(self.source.address),
+            user_id=_sender(delivery, verdict),
+            level=verdict.level,
+            reason=reason,
         )
         return Onward(self.target, as_moved(delivery.message, move, delivery.message.routing_key))
 

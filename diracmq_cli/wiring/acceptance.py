@@ -23,10 +23,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrustOptions:
-    """The flags: the level asked for, a file of those who are allowed, and for how many seconds a signature counts."""
+    """The flags: the level asked for, a file of those who are allowed, and for how many seconds a signature counts.
+
+    ``allowed`` is what a program has in the place of a file, or beside it.
+    """
 
     require: OriginLevel | None = None
     allow_dn: str | None = None
+    allowed: Principals | None = None
     max_age: float | None = None
 
 
@@ -55,13 +59,13 @@ def policy_for(queue: QueueSpec, trust: TrustOptions, setup: Setup) -> Acceptanc
         UsageError, ConfigError: as ``screen_for``.
     """
     levels = [level for level in (trust.require, queue.origin) if level is not None]
-    lists = [] if queue.allowed is None else [queue.allowed]
+    lists = [allowed for allowed in (queue.allowed, trust.allowed) if allowed is not None]
     if trust.allow_dn is not None:
         lists.append(allowed_by_file(trust.allow_dn))
     if not levels and not lists:
         return None
     require = max(levels, key=lambda level: level.rank, default=None)
-    groups = queue.allowed.groups if queue.allowed is not None else ()
+    groups = tuple(group for allowed in lists for group in allowed.groups)
     try:
         return AcceptancePolicy.of(require, lists, _registry(setup, groups))
     except ConfigError as error:

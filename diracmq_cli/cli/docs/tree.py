@@ -64,9 +64,10 @@ class Command:
 
 
 def programs() -> tuple[Command, ...]:
-    """Every program on the PATH: the suite first, then the everyday verbs."""
+    """Every program on the PATH: the suite first, then the everyday verbs, and what runs consumers."""
     whole = _read(typer.main.get_command(suite()), ("dirac-mq",))
-    return (whole, *(_read(typer.main.get_command(single(verb)), (f"dirac-mq-{verb}",)) for verb in EVERYDAY))
+    alone = [(verb, f"dirac-mq-{verb}") for verb in EVERYDAY] + [("consumer", "dirac-consumer")]
+    return (whole, *(_read(typer.main.get_command(single(verb)), (program,)) for verb, program in alone))
 
 
 def _read(command: Any, path: tuple[str, ...]) -> Command:  # noqa: ANN401 - typer's own click has no public types
