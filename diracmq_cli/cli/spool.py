@@ -69,7 +69,8 @@ def ls(*, spool: Directory = None, talk: Talk) -> None:
 def cat(*, spool: Directory = None, talk: Talk) -> None:
     """Write what waits to stdout as envelopes.
 
-    They are one JSON object a line, as send --from-json reads them; gaps and damaged files are said on stderr.
+    They are one JSON object a line, as send --from-json reads them: the same sender sends them with the ids and stamps
+    that they have. Gaps and damaged files are said on stderr.
     """
     with running("spool", talk) as console:
         from diracmq_cli.wiring.spooling import run_cat

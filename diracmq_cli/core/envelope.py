@@ -26,7 +26,9 @@ from diracmq_cli.core.jsonvalues import (
     time_to_json,
 )
 from diracmq_cli.core.message import MAX_BODY, Delivery, Message, Properties
+from diracmq_cli.core.moved import MOVED_HEADER
 from diracmq_cli.core.properties import RANGES
+from diracmq_cli.core.stamp import RESERVED_PREFIX, STAMP_HEADER, SpooledMessage
 from diracmq_cli.core.strictjson import parse_json
 from diracmq_cli.errors import DataError
 
@@ -63,8 +65,11 @@ _HARMFUL = re.compile(
 )
 
 
-def encode(delivery: Delivery, verdict: Verdict) -> str:
-    """One JSON object without a line end, its keys always in the same order, absent properties left out."""
+def encode(delivery: Delivery, verdict: Verdict, *, spooled: bool = False) -> str:
+    """One JSON object without a line end, its keys always in the same order, absent properties left out.
+
+    ``spooled`` says that it was stamped and never delivered: its sender may send it again with that stamp.
+    """
     message = delivery.message
     document: dict[str, Json] = {
         "v": VERSION,
@@ -78,6 +83,8 @@ def encode(delivery: Delivery, verdict: Verdict) -> str:
         "headers": table_to_json(message.headers),
         "origin": _origin(verdict),
     }
+    if spooled:
+        document["spooled"] = True
     if delivery.defect is not None:
         document["defect"] = delivery.defect
         document["headers_b64"] = base64_of(delivery.raw_headers or b"")
@@ -123,7 +130,8 @@ def decode(line: str | bytes) -> Message:
     """Read an envelope as something to send.
 
     What only readers know (``service``, ``queue``, ``exchange``, ``origin`` and so on) is ignored, and so is the old
-    stamp: ``user_id`` and the headers ``dirac-*`` and ``x-*``. ``message_id`` is kept.
+    stamp: ``user_id`` and the headers ``dirac-*`` and ``x-*``. ``message_id`` is kept. What a spool wrote becomes a
+    ``SpooledMessage``, whose stamp is kept apart.
 
     Raises:
         DataError: it is no envelope of this version, or holds what AMQP cannot carry; the message names the key.
@@ -132,12 +140,15 @@ def decode(line: str | bytes) -> Message:
     for key in ("defect", "headers_b64"):
         if key in document:
             raise DataError(f"{key} is there: the headers of this message could not be read, so it cannot be sent")
-    return Message(
+    properties = _object(document.get("properties", {}), "properties")
+    headers = _object(document.get("headers", {}), "headers")
+    message = Message(
         body=_body(document),
-        properties=_properties(_object(document.get("properties", {}), "properties")),
-        headers=_headers(_object(document.get("headers", {}), "headers")),
+        properties=_properties(properties),
+        headers=_headers(headers),
         routing_key=text_from_json(document.get("routing_key", ""), "routing_key"),
     )
+    return _spooled(message, properties, headers) if document.get("spooled") is True else message
 
 
 def decode_delivery(line: str | bytes) -> Delivery:
@@ -151,13 +162,12 @@ def decode_delivery(line: str | bytes) -> Delivery:
     if defect is not None and not isinstance(defect, str):
         raise DataError("defect must be a string")
     properties = _object(document.get("properties", {}), "properties")
-    login = properties.get("user_id")
     return Delivery(
         message=Message(
             body=_body(document),
             properties=replace(
                 _properties(properties),
-                user_id=None if login is None else text_from_json(login, "properties.user_id"),
+                user_id=_login(properties),
             ),
             headers=table_from_json(_object(document.get("headers", {}), "headers"), "headers"),
             routing_key=text_from_json(document.get("routing_key", ""), "routing_key"),
@@ -169,6 +179,27 @@ def decode_delivery(line: str | bytes) -> Delivery:
         redelivered=document.get("redelivered") is True,
         defect=defect,
     )
+
+
+def _spooled(message: Message, properties: dict[str, Json], headers: dict[str, Json]) -> SpooledMessage:
+    stamp = {
+        name: value
+        for name, value in headers.items()
+        if name.startswith(RESERVED_PREFIX) and name not in (STAMP_HEADER, MOVED_HEADER)
+    }
+    return SpooledMessage(
+        body=message.body,
+        properties=message.properties,
+        headers=message.headers,
+        routing_key=message.routing_key,
+        login=_login(properties),
+        stamp=table_from_json(stamp, "headers"),
+    )
+
+
+def _login(properties: dict[str, Json]) -> Text | None:
+    login = properties.get("user_id")
+    return None if login is None else text_from_json(login, "properties.user_id")
 
 
 def _document(line: str | bytes) -> dict[str, Json]:

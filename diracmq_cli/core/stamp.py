@@ -9,7 +9,7 @@ from diracmq_cli.core.message import PERSISTENT, Message
 from diracmq_cli.errors import DataError
 
 if TYPE_CHECKING:
-    from diracmq_cli.core.values import Table
+    from diracmq_cli.core.values import Table, Text
 
 RESERVED_PREFIX = "dirac-"
 """Headers of this prefix are the stamp's; nobody else writes them."""
@@ -61,11 +61,27 @@ class Sender:
         return replace(self, login="", dn=None, group=None)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpooledMessage(Message):
+    """A message that comes back out of a spool (as an envelope), and what of its stamp is not in ``properties``.
+
+    The signature is not: it holds for one destination, and is made anew where one is wanted.
+    """
+
+    login: Text | None
+    stamp: Table
+
+    def is_of(self, sender: Sender) -> bool:
+        """Whether this sender stamped it: in another run, with another proxy perhaps, but as the same person."""
+        return (self.login or "") == sender.login and self.stamp.get("dirac-dn") == sender.dn
+
+
 def stamp(message: Message, sender: Sender, *, message_id: str, now: int) -> Message:
     """Return ``message`` with the sender's stamp, persistent unless it says otherwise.
 
-    A message that already bears an id keeps it, so that a repeat can be recognised. ``now`` is seconds since the
-    epoch.
+    A message that already bears an id keeps it, so that a repeat can be recognised; one that the same sender has
+    stamped and spooled keeps its stamp: when and where something was said is not changed by its delay. ``now`` is
+    seconds since the epoch.
 
     Raises:
         DataError: the message carries a header that only the stamp may write, or one that reroutes.
@@ -73,15 +89,18 @@ def stamp(message: Message, sender: Sender, *, message_id: str, now: int) -> Mes
     for name in message.headers:
         if name.startswith(RESERVED_PREFIX) or name in REROUTING_HEADERS:
             raise DataError(f"header {name} may not be sent: {_why(name)}")
+    own = message.properties
+    spooled = message if isinstance(message, SpooledMessage) and message.is_of(sender) else None
     properties = replace(
-        message.properties,
-        message_id=message.properties.message_id or message_id,
-        timestamp=now,
-        app_id=sender.app_id,
+        own,
+        message_id=own.message_id or message_id,
+        timestamp=now if spooled is None or own.timestamp is None else own.timestamp,
+        app_id=sender.app_id if spooled is None else own.app_id,
         user_id=sender.login or None,
-        delivery_mode=message.properties.delivery_mode or PERSISTENT,
+        delivery_mode=own.delivery_mode or PERSISTENT,
     )
-    return replace(message, properties=properties, headers={**message.headers, **sender.headers()})
+    stamped = sender.headers() if spooled is None else spooled.stamp
+    return replace(message, properties=properties, headers={**message.headers, **stamped})
 
 
 def _why(name: str) -> str:

@@ -74,7 +74,7 @@ def row_json(item: SpoolEntry | Gap | Flaw) -> str:
 
 
 def envelope(entry: SpoolEntry) -> str:
-    """An entry as the envelope of what would be delivered; its origin is what it claims."""
+    """An entry as the envelope of what would be delivered; its origin is what it claims, ``spooled`` is true."""
     message = entry.message
     claim = message.headers.get("dirac-dn")
     delivery = Delivery(
@@ -84,7 +84,8 @@ def envelope(entry: SpoolEntry) -> str:
         exchange=entry.label.exchange,
         delivery_tag=0,
     )
-    return encode(delivery, Verdict(level=OriginLevel.CLAIMED, dn=claim if isinstance(claim, str) else None))
+    verdict = Verdict(level=OriginLevel.CLAIMED, dn=claim if isinstance(claim, str) else None)
+    return encode(delivery, verdict, spooled=True)
 
 
 def _queue(destination: str) -> str:

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from diracmq_cli.core.ids import uuid7
 from diracmq_cli.core.model import OriginLevel, QueueSpec
-from diracmq_cli.core.stamp import Sender, stamp
+from diracmq_cli.core.stamp import Sender, SpooledMessage, stamp
 from diracmq_cli.errors import CredentialError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from diracmq_cli.core.identity import Identity
     from diracmq_cli.core.message import Message
     from diracmq_cli.operations.overrides import Overrides
@@ -41,8 +43,12 @@ class Sign(Protocol):
 class Preparation:
     """Makes of a message what is published."""
 
-    def __init__(self, overrides: Overrides, sender: Sender, sign: Sign | None) -> None:
+    def __init__(
+        self, overrides: Overrides, sender: Sender, sign: Sign | None, on_foreign: Callable[[str], None]
+    ) -> None:
+        """``on_foreign`` is told, once, who spooled a message that gets a new stamp since we are somebody else."""
         self._overrides, self._sender, self._sign = overrides, sender, sign
+        self._on_foreign: Callable[[str], None] | None = on_foreign
 
     def connected(self, local_address: str) -> None:
         """Log-in is done: the stamp bears our address on the first connection."""
@@ -57,6 +63,9 @@ class Preparation:
         Raises:
             DataError: it cannot be stamped or signed.
         """
+        if isinstance(message, SpooledMessage) and self._on_foreign is not None and not message.is_of(self._sender):
+            self._on_foreign(str(message.login or "an anonymous sender"))
+            self._on_foreign = None
         now = time.time()
         stamped = stamp(
             self._overrides.apply(message),

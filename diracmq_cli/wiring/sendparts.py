@@ -70,6 +70,9 @@ def assemble(
         overrides_of(options, "" if isinstance(target.spec, ExchangeSpec) else target.spec.routing_key),
         sender.anonymous() if options.anonymous else sender,
         signature_of(setup, target, options, console),
+        on_foreign=lambda who: console.talk.warning(
+            f"what {who} spooled is stamped anew, as {sender.login or 'an anonymous sender'} sends it"
+        ),
     )
     spool = _spool(options, sender.login, target, console)
     line = _line(setup, target, options, whole, console, prepare, sender)

@@ -22,6 +22,8 @@ from support.proxies import Holder, by_hand
 from support.queues import QueueFactory
 from support.senders import tiny_disk
 
+from diracmq_cli.core.jsonvalues import time_to_json
+
 ROOT = os.geteuid() == 0
 NOBODY = "amqps://localhost:1/dirac"
 NUMBERS = [str(number) for number in range(1, 15001)]
@@ -85,7 +87,7 @@ def test_all_well(place: Place) -> None:
 
 
 def test_no_network(place: Place) -> None:
-    """What no broker took is in the batch log, and replayed from there later: same ids, in order."""
+    """What no broker took is in the batch log, and replayed from there later, in order, with its ids and stamps."""
     with place.job(DIRAC_MQ_BROKER=NOBODY) as job:
         job.say("one", "two")
         assert job.exit(3) == 3
@@ -95,8 +97,12 @@ def test_no_network(place: Place) -> None:
     done = place.broker.command(["bash", "-c", replay], "pilot", DIRAC_MQ_CFG=place.environment["DIRAC_MQ_CFG"])
     assert done.status == 0, done.stderr
     got = take(place.broker, place.queue)
-    assert [(properties.message_id, body.decode()) for _, properties, body in got] == [
-        (row["properties"]["message_id"], row["body"]) for row in there
+    assert [(properties.message_id, properties.headers, body.decode()) for _, properties, body in got] == [
+        (row["properties"]["message_id"], row["headers"], row["body"]) for row in there
+    ]
+    assert {properties.headers["dirac-pilot"] for _, properties, _ in got} == {job.stamp}
+    assert [time_to_json(properties.timestamp) for _, properties, _ in got] == [
+        row["properties"]["timestamp"] for row in there
     ]
 
 

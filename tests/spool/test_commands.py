@@ -9,10 +9,12 @@ from pathlib import Path
 import pexpect
 import pytest
 from support.broker import SCRIPTS, Broker
-from support.commands import rows
+from support.commands import rows, take
+from support.queues import QueueFactory
 from support.spool import JANE, JOHN, command, files, forked, ids, label, line, lines, open_spool, waiting
 
 from diracmq_cli.core.envelope import decode
+from diracmq_cli.core.spool import Owner
 
 
 @pytest.fixture
@@ -97,9 +99,31 @@ def test_cat_writes_envelopes(devbroker: Broker, path: Path) -> None:
         },
         "headers": {"dirac-dn": JANE.login, "dirac-host": "wn17.example.org", "dirac-ip": "192.0.2.7"},
         "origin": {"level": "claimed", "dn": JANE.login},
+        "spooled": True,
         "body": "a",
     }
     assert [decode(json.dumps(envelope)).body for envelope in envelopes] == [b"a", b"b" + b"." * 99, b"c"]
+
+
+def test_what_cat_wrote_is_sent_with_its_stamp(devbroker: Broker, make_queue: QueueFactory, tmp_path: Path) -> None:
+    """By its own sender with the stamp that it has; anybody else's is stamped anew, and that is said."""
+    name, cfg = make_queue()
+    jane, john = devbroker.dn("user"), JOHN.login
+    spool = open_spool(tmp_path / "spool")
+    for number, owner in enumerate((Owner(jane, "dev"), JOHN)):
+        keeper = spool.keeper(label(owner))
+        keeper.append([line(owner.login, timestamp=1_700_000_000 + number, owner=owner)])
+        keeper.close()
+    envelopes = command(devbroker, tmp_path / "spool", "cat").raw
+    done = devbroker.command(["dirac-mq-send", name, "--cfg", str(cfg), "--from-json", "-q"], input=envelopes)
+    assert (done.status, done.stdout) == (0, "")
+    assert done.stderr.endswith(f" dirac-mq-send: warning: what {john} spooled is stamped anew, as {jane} sends it\n")
+    mine, others = (properties for _, properties, _ in take(devbroker, name))
+    assert (mine.message_id, mine.timestamp, mine.app_id, mine.user_id) == (jane, 1_700_000_000, "dirac-mq/test", jane)
+    assert mine.headers == {"dirac-dn": jane, "dirac-host": "wn17.example.org", "dirac-ip": "192.0.2.7"}
+    assert (others.message_id, others.user_id, others.headers["dirac-dn"]) == (john, jane, jane)
+    assert others.timestamp > 1_700_000_001
+    assert others.headers["dirac-host"] != "wn17.example.org"
 
 
 @pytest.mark.parametrize("verb", ["ls", "cat", "flush"])
