@@ -4,6 +4,7 @@
 #   make test      lint, then every test against real brokers, four side by side (9 minutes on two processors)
 #   make soak      the full numbers (an hour and more)
 #   make bench     timings against named peers, printed, not judged
+#   make pilot     dist/dirac-mq-pilot-VERSION.{tar.gz,pyz}: all that a worker node needs beside M2Crypto
 #   make docs      man pages and completions from the commands themselves
 #   make install   the package alone, into .venv
 #   make test-brokers  the broker's tests on RabbitMQ 4.0 and 4.3, unpacked from newer Debian releases
@@ -14,13 +15,16 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 DIRAC  := .venv-dirac
 SETUP  := .ci/debian-packages
+PILOT  := packaging/pilot
+WHEELS := build/pilot-wheels
+DIST   ?= dist
 
 # M2Crypto is built from source (swig, a compiler, OpenSSL's headers); the devbroker makes its PKI with openssl.
 RUN_PACKAGES  := rabbitmq-server openssl swig gcc libc6-dev libssl-dev
 # Other people's tools that the tests check us against.
 TEST_PACKAGES := $(RUN_PACKAGES) erlang-eunit globus-proxy-utils amqp-tools bash zsh fish groff man-db tmux procps iproute2
 
-.PHONY: demo install test lint soak bench docs clean test-brokers
+.PHONY: demo install test lint soak bench docs pilot clean test-brokers
 .DEFAULT_GOAL := demo
 
 demo: install
@@ -28,7 +32,7 @@ demo: install
 
 install: $(VENV)/.installed
 
-test: $(VENV)/.dev $(DIRAC)/.installed lint
+test: $(VENV)/.dev $(DIRAC)/.installed $(WHEELS)/.fetched lint
 	$(BIN)/pytest -m "not soak" -n 4 --dist loadfile
 
 soak: $(VENV)/.dev $(DIRAC)/.installed
@@ -48,10 +52,11 @@ test-on-%: $(VENV)/.dev $(DIRAC)/.installed
 	PATH="$(BROKERS)/$*/bin:$$PATH" RABBITMQ_HOME="$(BROKERS)/$*/rabbitmq" \
 		$(BIN)/pytest -m "not soak" $(BROKER_TESTS)
 
-bench: $(VENV)/.dev
+bench: $(VENV)/.dev $(WHEELS)/.fetched
 	$(BIN)/python benchmarks/bench.py
 	$(BIN)/python benchmarks/origin.py
 	$(BIN)/python benchmarks/handshakes.py
+	$(BIN)/python benchmarks/pilot.py
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -61,6 +66,14 @@ lint: $(VENV)/.dev
 
 docs: $(VENV)/.installed
 	$(BIN)/python -m diracmq_cli.cli.docs .
+
+pilot: $(WHEELS)/.fetched
+	@$(BIN)/python $(PILOT)/build.py --wheels $(WHEELS) --out $(DIST)
+
+$(WHEELS)/.fetched: $(PILOT)/requirements.txt $(VENV)/.installed
+	@rm -rf $(WHEELS)
+	@$(BIN)/python -m pip download -q --no-deps --require-hashes --only-binary :all: -r $< -d $(WHEELS)
+	@touch $@
 
 $(VENV)/.packages: Makefile $(SETUP)
 	@sh $(SETUP) --python $(PYTHON) $(RUN_PACKAGES)

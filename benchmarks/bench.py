@@ -32,6 +32,12 @@ QUEUES = 200
 PAIRS, SHORT_PAIRS = 3, 10
 """How often each pair is run: of short commands more often, since the machine's noise is more to them."""
 
+HEADINGS = (
+    f"{'':<44} {'ours':>10} {'peer':>10}   {'ratio of wall time, pair by pair':<33}"
+    f"{'processor time':>21}   {'peak memory':>17}"
+)
+"""What stands above the rows of ``pair``."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -144,10 +150,7 @@ class Bench:
 
     def run(self) -> None:
         """Print the table."""
-        print(
-            f"{'':<44} {'ours':>10} {'peer':>10}   {'ratio of wall time, pair by pair':<33}"
-            f"{'processor time':>21}   {'peak memory':>17}"
-        )
+        print(HEADINGS)
         self.start_up()
         queue = "demo.metrics"
         send = [str(BIN / "dirac-mq-send"), queue]
@@ -182,11 +185,11 @@ class Bench:
         """Short commands beside what Python itself takes, and the libraries that they stand on."""
         python = [sys.executable, "-c"]
         bare, libraries = [*python, "pass"], [*python, "import typer, pika"]
-        version = [str(BIN / "dirac-mq-send"), "--version"]
+        usage = [str(BIN / "dirac-mq-send"), "--help"]
         for title, ours, peer in (
-            ("send --version / python -c pass", version, bare),
-            ("send --version / import typer, pika", version, libraries),
-            ("send one message / import typer, pika", [version[0], "demo.jobs", "-m", "hello"], libraries),
+            ("send --help / python -c pass", usage, bare),
+            ("send --help / import typer, pika", usage, libraries),
+            ("send one message / import typer, pika", [usage[0], "demo.jobs", "-m", "hello"], libraries),
             (f"list {QUEUES} queues / import typer, pika", [str(BIN / "dirac-mq-list"), "bench.*"], libraries),
         ):
             pair(title, partial(measure, ours, self.env), partial(measure, peer, self.env), pairs=SHORT_PAIRS)

@@ -38,7 +38,7 @@ complete -c dirac-mq -n 'not __fish_seen_subcommand_from send tail consume peek 
 complete -c dirac-mq -n 'not __fish_seen_subcommand_from send tail consume peek list check move verify spool broker devbroker' -a spool -d 'messages that send --spool keeps on disk while no broker takes them: see, send or drop them'
 complete -c dirac-mq -n 'not __fish_seen_subcommand_from send tail consume peek list check move verify spool broker devbroker' -a broker -d 'a secure RabbitMQ from the Configuration Service: set it up, see what differs, set it right'
 complete -c dirac-mq -n 'not __fish_seen_subcommand_from send tail consume peek list check move verify spool broker devbroker' -a devbroker -d 'a private RabbitMQ with its own CA, users and proxies, for trying and testing'
-complete -c dirac-mq -n 'not __fish_seen_subcommand_from send tail consume peek list check move verify spool broker devbroker' -l version -d 'Show the version and exit.'
+complete -c dirac-mq -n 'not __fish_seen_subcommand_from send tail consume peek list check move verify spool broker devbroker' -l version -d 'Show the versions and exit.'
 complete -c dirac-mq -n 'not __fish_seen_subcommand_from send tail consume peek list check move verify spool broker devbroker' -s h -l help -d 'Show this message and exit.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from send; and __dirac_mq_place 2 -m --message -k --routing-key -H --header --type --content-type --priority --ttl --correlation-id --reply-to --id --outage --returned --spool-ttl --spool-max --grace -b --broker --cfg -o --cs-max-age --cert --key --proxy --capath -t --timeout --color' -f -a '(__dirac_mq_names qe)'
 complete -c dirac-mq -n '__fish_seen_subcommand_from send' -s m -l message -x -d 'The message.'
@@ -78,7 +78,7 @@ complete -c dirac-mq -n '__fish_seen_subcommand_from send' -s v -l verbose -d 'S
 complete -c dirac-mq -n '__fish_seen_subcommand_from send' -s d -d 'Log to stderr: -d, -dd, -ddd say more and more.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from send' -l debug -d 'Show tracebacks of errors.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from send' -l color -x -a 'auto always never' -d 'Colour: auto, always or never (NO_COLOR is honoured).'
-complete -c dirac-mq -n '__fish_seen_subcommand_from send' -l version -d 'Show the version and exit.'
+complete -c dirac-mq -n '__fish_seen_subcommand_from send' -l version -d 'Show the versions and exit.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from send' -s h -l help -d 'Show this message and exit.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from tail' -f
 complete -c dirac-mq -n '__fish_seen_subcommand_from tail; and __dirac_mq_place 2 -k --pattern --since --offset --last --outage -b --broker --cfg -o --cs-max-age --cert --key --proxy --capath -t --timeout -n --count --idle -F --format --require --allow-dn --max-age --color' -f -a '(__dirac_mq_names q)'
@@ -108,7 +108,7 @@ complete -c dirac-mq -n '__fish_seen_subcommand_from tail' -s v -l verbose -d 'S
 complete -c dirac-mq -n '__fish_seen_subcommand_from tail' -s d -d 'Log to stderr: -d, -dd, -ddd say more and more.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from tail' -l debug -d 'Show tracebacks of errors.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from tail' -l color -x -a 'auto always never' -d 'Colour: auto, always or never (NO_COLOR is honoured).'
-complete -c dirac-mq -n '__fish_seen_subcommand_from tail' -l version -d 'Show the version and exit.'
+complete -c dirac-mq -n '__fish_seen_subcommand_from tail' -l version -d 'Show the versions and exit.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from tail' -s h -l help -d 'Show this message and exit.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from consume; and __dirac_mq_place 2 --save -x --exec --on-fail --cmd-timeout --jobs --on-untrusted --reject-to --outage -b --broker --cfg -o --cs-max-age --cert --key --proxy --capath -t --timeout -n --count --idle -F --format --require --allow-dn --max-age --color' -f -a '(__dirac_mq_names q)'
 complete -c dirac-mq -n '__fish_seen_subcommand_from consume' -l drain -d 'Take until the queue is empty.'
@@ -143,7 +143,7 @@ complete -c dirac-mq -n '__fish_seen_subcommand_from consume' -s v -l verbose -d
 complete -c dirac-mq -n '__fish_seen_subcommand_from consume' -s d -d 'Log to stderr: -d, -dd, -ddd say more and more.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from consume' -l debug -d 'Show tracebacks of errors.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from consume' -l color -x -a 'auto always never' -d 'Colour: auto, always or never (NO_COLOR is honoured).'
-complete -c dirac-mq -n '__fish_seen_subcommand_from consume' -l version -d 'Show the version and exit.'
+complete -c dirac-mq -n '__fish_seen_subcommand_from consume' -l version -d 'Show the versions and exit.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from consume' -s h -l help -d 'Show this message and exit.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from peek' -f
 complete -c dirac-mq -n '__fish_seen_subcommand_from peek; and __dirac_mq_place 2 -b --broker --cfg -o --cs-max-age --cert --key --proxy --capath -t --timeout -n --count --idle -F --format --require --allow-dn --max-age --color' -f -a '(__dirac_mq_names q)'
@@ -169,7 +169,7 @@ complete -c dirac-mq -n '__fish_seen_subcommand_from peek' -s v -l verbose -d 'S
 complete -c dirac-mq -n '__fish_seen_subcommand_from peek' -s d -d 'Log to stderr: -d, -dd, -ddd say more and more.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from peek' -l debug -d 'Show tracebacks of errors.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from peek' -l color -x -a 'auto always never' -d 'Colour: auto, always or never (NO_COLOR is honoured).'
-complete -c dirac-mq -n '__fish_seen_subcommand_from peek' -l version -d 'Show the version and exit.'
+complete -c dirac-mq -n '__fish_seen_subcommand_from peek' -l version -d 'Show the versions and exit.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from peek' -s h -l help -d 'Show this message and exit.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from list' -f
 complete -c dirac-mq -n '__fish_seen_subcommand_from list' -f -a '(__dirac_mq_names q)'
@@ -193,7 +193,7 @@ complete -c dirac-mq -n '__fish_seen_subcommand_from list' -s v -l verbose -d 'S
 complete -c dirac-mq -n '__fish_seen_subcommand_from list' -s d -d 'Log to stderr: -d, -dd, -ddd say more and more.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from list' -l debug -d 'Show tracebacks of errors.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from list' -l color -x -a 'auto always never' -d 'Colour: auto, always or never (NO_COLOR is honoured).'
-complete -c dirac-mq -n '__fish_seen_subcommand_from list' -l version -d 'Show the version and exit.'
+complete -c dirac-mq -n '__fish_seen_subcommand_from list' -l version -d 'Show the versions and exit.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from list' -s h -l help -d 'Show this message and exit.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from check' -f
 complete -c dirac-mq -n '__fish_seen_subcommand_from check' -f -a '(__dirac_mq_names qe)'
@@ -212,7 +212,7 @@ complete -c dirac-mq -n '__fish_seen_subcommand_from check' -s v -l verbose -d '
 complete -c dirac-mq -n '__fish_seen_subcommand_from check' -s d -d 'Log to stderr: -d, -dd, -ddd say more and more.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from check' -l debug -d 'Show tracebacks of errors.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from check' -l color -x -a 'auto always never' -d 'Colour: auto, always or never (NO_COLOR is honoured).'
-complete -c dirac-mq -n '__fish_seen_subcommand_from check' -l version -d 'Show the version and exit.'
+complete -c dirac-mq -n '__fish_seen_subcommand_from check' -l version -d 'Show the versions and exit.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from check' -s h -l help -d 'Show this message and exit.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from move' -f
 complete -c dirac-mq -n '__fish_seen_subcommand_from move; and __dirac_mq_place 2 -n --count --rate -b --broker --cfg -o --cs-max-age --cert --key --proxy --capath -t --timeout --color' -f -a '(__dirac_mq_names q)'
@@ -237,7 +237,7 @@ complete -c dirac-mq -n '__fish_seen_subcommand_from move' -s v -l verbose -d 'S
 complete -c dirac-mq -n '__fish_seen_subcommand_from move' -s d -d 'Log to stderr: -d, -dd, -ddd say more and more.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from move' -l debug -d 'Show tracebacks of errors.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from move' -l color -x -a 'auto always never' -d 'Colour: auto, always or never (NO_COLOR is honoured).'
-complete -c dirac-mq -n '__fish_seen_subcommand_from move' -l version -d 'Show the version and exit.'
+complete -c dirac-mq -n '__fish_seen_subcommand_from move' -l version -d 'Show the versions and exit.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from move' -s h -l help -d 'Show this message and exit.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from verify' -l capath -x -a '(__fish_complete_directories)' -d 'Directory of trusted CAs (default $X509_CERT_DIR).'
 complete -c dirac-mq -n '__fish_seen_subcommand_from verify' -l max-age -x -d 'Refuse what was signed longer ago (default: any time).'
@@ -248,7 +248,7 @@ complete -c dirac-mq -n '__fish_seen_subcommand_from verify' -s v -l verbose -d 
 complete -c dirac-mq -n '__fish_seen_subcommand_from verify' -s d -d 'Log to stderr: -d, -dd, -ddd say more and more.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from verify' -l debug -d 'Show tracebacks of errors.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from verify' -l color -x -a 'auto always never' -d 'Colour: auto, always or never (NO_COLOR is honoured).'
-complete -c dirac-mq -n '__fish_seen_subcommand_from verify' -l version -d 'Show the version and exit.'
+complete -c dirac-mq -n '__fish_seen_subcommand_from verify' -l version -d 'Show the versions and exit.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from verify' -s h -l help -d 'Show this message and exit.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from spool; and not __fish_seen_subcommand_from ls cat flush rm' -f
 complete -c dirac-mq -n '__fish_seen_subcommand_from spool; and not __fish_seen_subcommand_from ls cat flush rm' -a ls -d 'list what waits, one row a message'
@@ -264,7 +264,7 @@ complete -c dirac-mq -n '__fish_seen_subcommand_from spool; and __fish_seen_subc
 complete -c dirac-mq -n '__fish_seen_subcommand_from spool; and __fish_seen_subcommand_from ls' -s d -d 'Log to stderr: -d, -dd, -ddd say more and more.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from spool; and __fish_seen_subcommand_from ls' -l debug -d 'Show tracebacks of errors.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from spool; and __fish_seen_subcommand_from ls' -l color -x -a 'auto always never' -d 'Colour: auto, always or never (NO_COLOR is honoured).'
-complete -c dirac-mq -n '__fish_seen_subcommand_from spool; and __fish_seen_subcommand_from ls' -l version -d 'Show the version and exit.'
+complete -c dirac-mq -n '__fish_seen_subcommand_from spool; and __fish_seen_subcommand_from ls' -l version -d 'Show the versions and exit.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from spool; and __fish_seen_subcommand_from ls' -s h -l help -d 'Show this message and exit.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from spool; and __fish_seen_subcommand_from cat' -f
 complete -c dirac-mq -n '__fish_seen_subcommand_from spool; and __fish_seen_subcommand_from cat' -l spool -x -a '(__fish_complete_directories)' -d 'The spool; default: .dirac-mq-spool in a pilot, else $XDG_STATE_HOME/dirac-mq/spool.'
@@ -274,7 +274,7 @@ complete -c dirac-mq -n '__fish_seen_subcommand_from spool; and __fish_seen_subc
 complete -c dirac-mq -n '__fish_seen_subcommand_from spool; and __fish_seen_subcommand_from cat' -s d -d 'Log to stderr: -d, -dd, -ddd say more and more.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from spool; and __fish_seen_subcommand_from cat' -l debug -d 'Show tracebacks of errors.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from spool; and __fish_seen_subcommand_from cat' -l color -x -a 'auto always never' -d 'Colour: auto, always or never (NO_COLOR is honoured).'
-complete -c dirac-mq -n '__fish_seen_subcommand_from spool; and __fish_seen_subcommand_from cat' -l version -d 'Show the version and exit.'
+complete -c dirac-mq -n '__fish_seen_subcommand_from spool; and __fish_seen_subcommand_from cat' -l version -d 'Show the versions and exit.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from spool; and __fish_seen_subcommand_from cat' -s h -l help -d 'Show this message and exit.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from spool; and __fish_seen_subcommand_from flush' -f
 complete -c dirac-mq -n '__fish_seen_subcommand_from spool; and __fish_seen_subcommand_from flush' -l spool -x -a '(__fish_complete_directories)' -d 'The spool; default: .dirac-mq-spool in a pilot, else $XDG_STATE_HOME/dirac-mq/spool.'
@@ -294,7 +294,7 @@ complete -c dirac-mq -n '__fish_seen_subcommand_from spool; and __fish_seen_subc
 complete -c dirac-mq -n '__fish_seen_subcommand_from spool; and __fish_seen_subcommand_from flush' -s d -d 'Log to stderr: -d, -dd, -ddd say more and more.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from spool; and __fish_seen_subcommand_from flush' -l debug -d 'Show tracebacks of errors.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from spool; and __fish_seen_subcommand_from flush' -l color -x -a 'auto always never' -d 'Colour: auto, always or never (NO_COLOR is honoured).'
-complete -c dirac-mq -n '__fish_seen_subcommand_from spool; and __fish_seen_subcommand_from flush' -l version -d 'Show the version and exit.'
+complete -c dirac-mq -n '__fish_seen_subcommand_from spool; and __fish_seen_subcommand_from flush' -l version -d 'Show the versions and exit.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from spool; and __fish_seen_subcommand_from flush' -s h -l help -d 'Show this message and exit.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from spool; and __fish_seen_subcommand_from rm' -f
 complete -c dirac-mq -n '__fish_seen_subcommand_from spool; and __fish_seen_subcommand_from rm' -l spool -x -a '(__fish_complete_directories)' -d 'The spool; default: .dirac-mq-spool in a pilot, else $XDG_STATE_HOME/dirac-mq/spool.'
@@ -307,7 +307,7 @@ complete -c dirac-mq -n '__fish_seen_subcommand_from spool; and __fish_seen_subc
 complete -c dirac-mq -n '__fish_seen_subcommand_from spool; and __fish_seen_subcommand_from rm' -s d -d 'Log to stderr: -d, -dd, -ddd say more and more.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from spool; and __fish_seen_subcommand_from rm' -l debug -d 'Show tracebacks of errors.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from spool; and __fish_seen_subcommand_from rm' -l color -x -a 'auto always never' -d 'Colour: auto, always or never (NO_COLOR is honoured).'
-complete -c dirac-mq -n '__fish_seen_subcommand_from spool; and __fish_seen_subcommand_from rm' -l version -d 'Show the version and exit.'
+complete -c dirac-mq -n '__fish_seen_subcommand_from spool; and __fish_seen_subcommand_from rm' -l version -d 'Show the versions and exit.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from spool; and __fish_seen_subcommand_from rm' -s h -l help -d 'Show this message and exit.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from broker; and not __fish_seen_subcommand_from render diff apply plugin trust' -f
 complete -c dirac-mq -n '__fish_seen_subcommand_from broker; and not __fish_seen_subcommand_from render diff apply plugin trust' -a render -d 'write the configuration of a RabbitMQ node as the CS asks for it'
@@ -345,7 +345,7 @@ complete -c dirac-mq -n '__fish_seen_subcommand_from broker; and __fish_seen_sub
 complete -c dirac-mq -n '__fish_seen_subcommand_from broker; and __fish_seen_subcommand_from render' -s d -d 'Log to stderr: -d, -dd, -ddd say more and more.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from broker; and __fish_seen_subcommand_from render' -l debug -d 'Show tracebacks of errors.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from broker; and __fish_seen_subcommand_from render' -l color -x -a 'auto always never' -d 'Colour: auto, always or never (NO_COLOR is honoured).'
-complete -c dirac-mq -n '__fish_seen_subcommand_from broker; and __fish_seen_subcommand_from render' -l version -d 'Show the version and exit.'
+complete -c dirac-mq -n '__fish_seen_subcommand_from broker; and __fish_seen_subcommand_from render' -l version -d 'Show the versions and exit.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from broker; and __fish_seen_subcommand_from render' -s h -l help -d 'Show this message and exit.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from broker; and __fish_seen_subcommand_from diff' -f
 complete -c dirac-mq -n '__fish_seen_subcommand_from broker; and __fish_seen_subcommand_from diff' -l service -x -d 'Service of the CS whose broker is meant; the same as --broker.'
@@ -365,7 +365,7 @@ complete -c dirac-mq -n '__fish_seen_subcommand_from broker; and __fish_seen_sub
 complete -c dirac-mq -n '__fish_seen_subcommand_from broker; and __fish_seen_subcommand_from diff' -s d -d 'Log to stderr: -d, -dd, -ddd say more and more.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from broker; and __fish_seen_subcommand_from diff' -l debug -d 'Show tracebacks of errors.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from broker; and __fish_seen_subcommand_from diff' -l color -x -a 'auto always never' -d 'Colour: auto, always or never (NO_COLOR is honoured).'
-complete -c dirac-mq -n '__fish_seen_subcommand_from broker; and __fish_seen_subcommand_from diff' -l version -d 'Show the version and exit.'
+complete -c dirac-mq -n '__fish_seen_subcommand_from broker; and __fish_seen_subcommand_from diff' -l version -d 'Show the versions and exit.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from broker; and __fish_seen_subcommand_from diff' -s h -l help -d 'Show this message and exit.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from broker; and __fish_seen_subcommand_from apply' -f
 complete -c dirac-mq -n '__fish_seen_subcommand_from broker; and __fish_seen_subcommand_from apply' -l service -x -d 'Service of the CS whose broker is meant; the same as --broker.'
@@ -389,7 +389,7 @@ complete -c dirac-mq -n '__fish_seen_subcommand_from broker; and __fish_seen_sub
 complete -c dirac-mq -n '__fish_seen_subcommand_from broker; and __fish_seen_subcommand_from apply' -s d -d 'Log to stderr: -d, -dd, -ddd say more and more.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from broker; and __fish_seen_subcommand_from apply' -l debug -d 'Show tracebacks of errors.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from broker; and __fish_seen_subcommand_from apply' -l color -x -a 'auto always never' -d 'Colour: auto, always or never (NO_COLOR is honoured).'
-complete -c dirac-mq -n '__fish_seen_subcommand_from broker; and __fish_seen_subcommand_from apply' -l version -d 'Show the version and exit.'
+complete -c dirac-mq -n '__fish_seen_subcommand_from broker; and __fish_seen_subcommand_from apply' -l version -d 'Show the versions and exit.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from broker; and __fish_seen_subcommand_from apply' -s h -l help -d 'Show this message and exit.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from broker; and __fish_seen_subcommand_from plugin' -f
 complete -c dirac-mq -n '__fish_seen_subcommand_from broker; and __fish_seen_subcommand_from plugin' -l out -x -a '(__fish_complete_directories)' -d 'Where to put the plugin\'s own directory.'
@@ -400,7 +400,7 @@ complete -c dirac-mq -n '__fish_seen_subcommand_from broker; and __fish_seen_sub
 complete -c dirac-mq -n '__fish_seen_subcommand_from broker; and __fish_seen_subcommand_from plugin' -s d -d 'Log to stderr: -d, -dd, -ddd say more and more.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from broker; and __fish_seen_subcommand_from plugin' -l debug -d 'Show tracebacks of errors.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from broker; and __fish_seen_subcommand_from plugin' -l color -x -a 'auto always never' -d 'Colour: auto, always or never (NO_COLOR is honoured).'
-complete -c dirac-mq -n '__fish_seen_subcommand_from broker; and __fish_seen_subcommand_from plugin' -l version -d 'Show the version and exit.'
+complete -c dirac-mq -n '__fish_seen_subcommand_from broker; and __fish_seen_subcommand_from plugin' -l version -d 'Show the versions and exit.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from broker; and __fish_seen_subcommand_from plugin' -s h -l help -d 'Show this message and exit.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from broker; and __fish_seen_subcommand_from trust' -f
 complete -c dirac-mq -n '__fish_seen_subcommand_from broker; and __fish_seen_subcommand_from trust' -l out -x -a '(__fish_complete_directories)' -d 'Where render\'s files are on this host.'
@@ -415,7 +415,7 @@ complete -c dirac-mq -n '__fish_seen_subcommand_from broker; and __fish_seen_sub
 complete -c dirac-mq -n '__fish_seen_subcommand_from broker; and __fish_seen_subcommand_from trust' -s d -d 'Log to stderr: -d, -dd, -ddd say more and more.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from broker; and __fish_seen_subcommand_from trust' -l debug -d 'Show tracebacks of errors.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from broker; and __fish_seen_subcommand_from trust' -l color -x -a 'auto always never' -d 'Colour: auto, always or never (NO_COLOR is honoured).'
-complete -c dirac-mq -n '__fish_seen_subcommand_from broker; and __fish_seen_subcommand_from trust' -l version -d 'Show the version and exit.'
+complete -c dirac-mq -n '__fish_seen_subcommand_from broker; and __fish_seen_subcommand_from trust' -l version -d 'Show the versions and exit.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from broker; and __fish_seen_subcommand_from trust' -s h -l help -d 'Show this message and exit.'
 complete -c dirac-mq -n '__fish_seen_subcommand_from devbroker; and not __fish_seen_subcommand_from up env status kill start down' -f
 complete -c dirac-mq -n '__fish_seen_subcommand_from devbroker; and not __fish_seen_subcommand_from up env status kill start down' -a up -d 'make a devbroker unless it is there, and start it'

@@ -56,13 +56,6 @@ def reporting(program: str, *, debug: bool = False) -> Iterator[None]:
     """
     try:
         yield
-    except MQError as error:
-        if debug:
-            import traceback
-
-            traceback.print_exception(error)
-        tell(program, error)
-        raise typer.Exit(error.exit_status) from None
     except BrokenPipeError:
         _die_of(signal.SIGPIPE)
     except KeyboardInterrupt:
@@ -74,8 +67,9 @@ def reporting(program: str, *, debug: bool = False) -> Iterator[None]:
             import traceback
 
             traceback.print_exception(error)
-        tell(program, _mistake_of_ours(error, debug=debug))
-        raise typer.Exit(ExitStatus.FAILED) from None
+        told = _as_ours(error, debug=debug)
+        tell(program, told)
+        raise typer.Exit(told.exit_status) from None
 
 
 def tell(program: str, error: MQError) -> None:
@@ -87,6 +81,18 @@ def tell(program: str, error: MQError) -> None:
         lines.append(f"{program}: hint: {visible(error.hint)}")
     sys.stderr.write("\n".join(lines) + "\n")
     sys.stderr.flush()
+
+
+def _as_ours(error: Exception, *, debug: bool) -> MQError:
+    """The error to tell: itself, unless it comes from outside our tree."""
+    if isinstance(error, MQError):
+        return error
+    if isinstance(error, ImportError):
+        from diracmq_cli.credentials.lacking import lacks_m2crypto, without_m2crypto
+
+        if lacks_m2crypto(error):
+            return without_m2crypto(error)
+    return _mistake_of_ours(error, debug=debug)
 
 
 def _mistake_of_ours(error: Exception, *, debug: bool) -> MQError:

@@ -18,7 +18,6 @@ import typer
 
 from diracmq_cli.core.quantity import parse_duration, parse_size
 from diracmq_cli.output.terminal import ColorMode
-from diracmq_cli.version import __version__
 
 R = TypeVar("R")
 
@@ -26,9 +25,11 @@ QUEUE_HELP = "A queue of the CS: its name, service::Queues::name, or System/Queu
 
 
 def show_version(wanted: bool) -> None:
-    """Print the version and end, when ``--version`` is given."""
+    """Print the versions and end, when ``--version`` is given."""
     if wanted:
-        typer.echo(f"dirac-mq {__version__}")
+        from diracmq_cli.cli.about import about
+
+        typer.echo(about())
         raise typer.Exit
 
 
@@ -118,7 +119,7 @@ class Talk:
         ColorMode, typer.Option("--color", metavar="WHEN", help="Colour: auto, always or never (NO_COLOR is honoured).")
     ] = ColorMode.AUTO
     version: Annotated[
-        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show the version and exit.")
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show the versions and exit.")
     ] = False
 
 

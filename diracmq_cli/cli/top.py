@@ -37,7 +37,7 @@ DEVBROKER = "A private RabbitMQ for trying and testing"
 def suite(
     *,
     version: Annotated[
-        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show the version and exit.")
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show the versions and exit.")
     ] = False,
 ) -> None:
     """Hold the verbs together; nothing is done before one is named."""

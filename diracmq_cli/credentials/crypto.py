@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+from diracmq_cli.credentials.lacking import without_m2crypto
+
 if TYPE_CHECKING:
     from M2Crypto.types import BIO, EVP_PKEY, X509
 
@@ -28,9 +30,9 @@ def check_signature(certificate: bytes, issuer: bytes) -> None:
     Raises:
         CryptoError: it is not, or one of them cannot be read.
     """
-    from M2Crypto import m2
-
     with _openssl() as used:
+        from M2Crypto import m2
+
         key = _key_of(_certificate(issuer, used), used)
         if m2.x509_verify(_certificate(certificate, used), key) != 1:  # 0: wrong, -1: could not even be tried
             raise CryptoError("does not bear its issuer's signature")
@@ -42,9 +44,9 @@ def public_key(certificate: bytes) -> bytes:
     Raises:
         CryptoError: it cannot be read.
     """
-    from M2Crypto import m2
-
     with _openssl() as used:
+        from M2Crypto import m2
+
         return bytes(m2.pkey_as_der(_key_of(_certificate(certificate, used), used)))
 
 
@@ -59,13 +61,14 @@ def public_key_of(private_key: bytes, passphrase: bytes | None) -> bytes:
         PassphraseError: it does not open with the passphrase.
         CryptoError: it cannot be read.
     """
-    from M2Crypto import m2
 
     def answer(*_verify: object) -> bytes:
         return passphrase or b""
 
     try:
         with _openssl() as used:
+            from M2Crypto import m2
+
             key = m2.pkey_read_pem(_source(private_key, used), answer)
             used.callback(m2.pkey_free, key)
             return bytes(m2.pkey_as_der(key))
@@ -81,9 +84,14 @@ def _openssl() -> Iterator[ExitStack]:
 
     A refusal is the ValueError of one of M2Crypto's classes or, where that class has not been imported, a SystemError.
     OpenSSL's queue of errors is emptied: Python's ``ssl`` shares it and would report ours as its own.
-    """
-    from M2Crypto import m2
 
+    Raises:
+        ConfigError: M2Crypto cannot be loaded.
+    """
+    try:
+        from M2Crypto import m2
+    except ImportError as error:
+        raise without_m2crypto(error) from error
     with ExitStack() as used:
         try:
             yield used

@@ -42,6 +42,7 @@ ENVIRONMENT: Rows = (
     ("X509_USER_CERT, X509_USER_KEY", "the user's certificate and key"),
     ("X509_CERT_DIR", "directory of trusted CAs"),
     ("DIRAC_PILOT_STAMP, JOBID, DIRACSITE", "what the stamp of a message says of pilot, job and site"),
+    ("DIRAC_MQ_PYTHON", "the Python that the bundle for worker nodes runs on, see dirac-mq-cvmfs(7)"),
     ("NO_COLOR", "no colour"),
 )
 
