@@ -117,9 +117,10 @@ class Handled:
     """What a command made of a message: how to settle it (None: the command failed, and ``--on-fail`` decides).
 
     ``stop`` is set when no further message would fare better (the command cannot be run at all); ``detail`` says how
-    it ended, as ``exit 75`` or ``killed by SIGKILL``.
+    it ended, as ``exit 75`` or ``killed by SIGKILL``, ``code`` the same as subprocess does: 75, or -9.
     """
 
     settlement: Settlement | None
     detail: str
     stop: bool = False
+    code: int | None = field(default=None, compare=False)

@@ -44,20 +44,21 @@ class Launcher:
         self._running: dict[int, Command | Unstarted] = {}
         self._ends = select.epoll()
 
-    def start(self, delivery: Delivery, verdict: Verdict) -> Command | Unstarted:
-        """Start the command for one message.
+    def start(self, delivery: Delivery, verdict: Verdict, stdout: int | None = None) -> Command | Unstarted:
+        """Start the command for one message; ``stdout``, not 0 to 3, is what it writes to in the place of ours.
 
         Raises:
             OutputError: the message cannot be handed over, or its command not be watched (no descriptors left).
         """
         envelope_line = encode(delivery, verdict).encode() + b"\n"
         with unnamed_file(delivery.message.body) as body, unnamed_file(envelope_line) as envelope:
+            files = {0: body, ENVELOPE_FD: envelope} | ({} if stdout is None else {1: stdout})
             try:
                 pid = os.posix_spawnp(
                     self._command[0],
                     self._command,
                     self._environment | message_environment(delivery, verdict),
-                    file_actions=[(os.POSIX_SPAWN_DUP2, body, 0), (os.POSIX_SPAWN_DUP2, envelope, ENVELOPE_FD)],
+                    file_actions=[(os.POSIX_SPAWN_DUP2, source, target) for target, source in files.items()],
                     setsid=True,
                     setsigmask=(),
                     setsigdef=_RESTORED,

@@ -29,7 +29,7 @@ def handled(code: int, *, told_to_end: bool = False, why: str | None = None) -> 
     settlement = _SETTLEMENTS.get(code)
     if settlement is None and (code < 0 or stop or told_to_end):
         settlement = Settlement.REQUEUE
-    return Handled(settlement=settlement, detail=detail, stop=stop)
+    return Handled(settlement=settlement, detail=detail, stop=stop, code=code)
 
 
 def _name_of(number: int) -> str:
