@@ -42,7 +42,7 @@ class ConsumerModule:
     Where ``flush`` is overridden, messages whose ``execute`` has returned stay in hand until a ``flush`` has returned:
     many of them are made durable together. It is called when no message waits, when as many are in hand as may be
     (``Prefetch``), and once a second in any case, also when nothing is in hand. When it raises, that was a failed try
-    of all that it was called for.
+    of all that it was called for; ``Retry`` brings them all again, and was none.
     """
 
     single = False

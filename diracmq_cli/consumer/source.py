@@ -92,7 +92,9 @@ class Source:
         self._stop.ask()
 
     def join(self, timeout: float) -> None:
-        """Wait for its end; what is still in hand then goes back."""
+        """Wait for its end, if it was begun; what is still in hand then goes back."""
+        if self._thread.ident is None:
+            return
         self._thread.join(timeout)
         if self._thread.is_alive():
             self._hands.abandon()

@@ -125,9 +125,7 @@ class Worker:
         try:
             self._execute(module, task, key, tries)
         except Retry as error:
-            self._count(task, Event.RETRIED)
-            self._put_off(task, self._spec.retry_delay if error.after is None else error.after)
-            _log.info("message %s comes again: %s", key, error)
+            self._retry(task, error)
         except Reject as error:
             self._give_up(task, str(error) or "rejected")
         except BaseException as error:  # SystemExit too: a message ends no consumer
@@ -158,6 +156,9 @@ class Worker:
         self._flushed = time.monotonic()
         try:
             module.flush()
+        except Retry as error:
+            for task in tasks:
+                self._retry(task, error)
         except BaseException as error:
             if not tasks:
                 _log.error("flush: %s", _said(error))
@@ -180,6 +181,11 @@ class Worker:
     def _done(self, task: Task) -> None:
         self._tries.done(key_of(task.held.delivery))
         self._settle(task, Settlement.ACK, Event.HANDLED)
+
+    def _retry(self, task: Task, error: Retry) -> None:
+        self._count(task, Event.RETRIED)
+        self._put_off(task, self._spec.retry_delay if error.after is None else error.after)
+        _log.info("message %s comes again: %s", key_of(task.held.delivery), error)
 
     def _has_failed(self, task: Task, error: BaseException) -> None:
         key = key_of(task.held.delivery)
