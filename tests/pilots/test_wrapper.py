@@ -29,7 +29,7 @@ NOBODY = "amqps://localhost:1/dirac"
 NUMBERS = [str(number) for number in range(1, 15001)]
 """More lines than a pipe holds."""
 
-BEGIN = ["status bootstrap started", "status payload started"]
+BEGIN = ["status bootstrap running: ", "status payload running: "]
 REPLAY = "sed -n '/^----- spool of/,/^----- end of spool/{{/^{{/p}}' {log} | dirac-mq-send {queue} --from-json"
 
 
@@ -55,7 +55,7 @@ def place(devbroker: Broker, make_queue: QueueFactory, tmp_path: Path) -> Place:
 
 
 def _end(status: int) -> list[str]:
-    return ["", f"status payload ended: status {status}", "status pilot ended"]
+    return ["", f"status payload {'failed' if status else 'done'}: status {status}", "status pilot done: "]
 
 
 def _figures(errors: str) -> tuple[int, ...]:
@@ -74,11 +74,11 @@ def _spooled(job: PilotJob) -> list[dict[str, Any]]:
 
 def test_all_well(place: Place) -> None:
     """Every line is in the batch log and in the queue, in order and stamped; the status is the payload's."""
-    script = "cat; for i in 1 2 3; do echo line $i; echo error $i >&2; done; printf 'no end'; exit 7"
+    script = 'cat; for i in 1 2 3; do echo line $i; echo error $i >&2; done\nprintf "no\\040end"; exit 7'
     with place.job(["sh", "-c", script]) as job:
         assert job.ends() == 7
     said = [f"{kind} {number}" for number in (1, 2, 3) for kind in ("line", "error")]
-    expected = [BEGIN[0], f"status payload started: sh -c {script}", *said, "no end", *_end(7)[1:]]
+    expected = [BEGIN[0], f"status payload running: sh -c {script}".replace("\n", " "), *said, "no end", *_end(7)[1:]]
     got = take(place.broker, place.queue)
     assert undated("".join(f"{body.decode()}\n" for _, _, body in got)) == expected
     assert undated(job.log) == expected
@@ -155,8 +155,8 @@ def test_wall_time(place: Place, group: bool) -> None:
         assert job.ends() == 9
     arrived = place.arrived()
     assert arrived[:3] == [*BEGIN, "one"]
-    assert {"status pilot told: SIGTERM, 10 s left", "last words"} < set(arrived)
-    assert arrived[-2:] == _end(9)[1:]
+    assert {"status pilot stopping: SIGTERM, 10 s left", "last words"} < set(arrived)
+    assert arrived[-2:] == ["status payload failed: status 9", "status pilot killed: "]
 
 
 @pytest.mark.parametrize("group", [True, False], ids=["to all", "to the wrapper"])
@@ -171,8 +171,8 @@ def test_wall_time_without_network(place: Place, group: bool) -> None:
         job.terminate(group=group)
         assert job.ends() == 128 + signal.SIGKILL
     bodies = undated("".join(f"{row['body']}\n" for row in _spooled(job)))
-    assert {"deaf", "status pilot told: SIGTERM, 5 s left"} < set(bodies)
-    assert bodies[-2:] == _end(137)[1:]
+    assert {"deaf", "status pilot stopping: SIGTERM, 5 s left"} < set(bodies)
+    assert bodies[-2:] == ["status payload failed: status 137", "status pilot killed: "]
 
 
 def test_sigkill(place: Place) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import secrets
@@ -155,6 +156,17 @@ def pilot_job(
 
 
 def undated(text: str) -> list[str]:
-    """Its lines; status lines without their time, and without what differs from run to run."""
-    timeless = re.sub(r"(?m)^status \S+Z ", "status ", text)
-    return re.sub(r"(?m)^(status \w+ (?:started|ended)): (?:pilot|bash|after) .*", r"\1", timeless).splitlines()
+    """Its lines; status lines without their time, and without what differs from run to run.
+
+    Those of the queue, which are JSON, are shown as those of the batch log are.
+    """
+    lines = (_plain(line) for line in text.splitlines())
+    return [re.sub(r"^status (?:\S+Z )?(\w+ \w+: )(?:(?:pilot|bash|after) .*)?", r"status \1", line) for line in lines]
+
+
+def _plain(line: str) -> str:
+    if not line.startswith('["'):
+        return line
+    _, _, source, phase, state, content = json.loads(line)
+    assert source == "wrapper"
+    return f"status {phase} {state}: {content}"
