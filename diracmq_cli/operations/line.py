@@ -2,17 +2,71 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 from diracmq_cli.core.ports import Publisher
-from diracmq_cli.operations.redial import Redial
+from diracmq_cli.operations.redial import Backoff, Patience, Redial
+
+if TYPE_CHECKING:
+    from diracmq_cli.core.ports import Clock, Dialler
+    from diracmq_cli.operations.deadline import Deadline
+    from diracmq_cli.operations.renewal import Renewal
 
 
 class Line(Redial[Publisher]):
-    """A publisher, or the next attempt to get one."""
+    """A publisher, or the next attempt to get one.
+
+    Args:
+        renewal: when another connection is wanted though this one is good; see ``Redial`` for the rest.
+    """
+
+    def __init__(
+        self,
+        dialler: Dialler[Publisher],
+        patience: Patience,
+        *,
+        whole: Deadline,
+        backoff: Backoff,
+        clock: Clock,
+        say: Callable[[str], None],
+        renewal: Renewal,
+    ) -> None:
+        super().__init__(dialler, patience, whole=whole, backoff=backoff, clock=clock, say=say)
+        self._renewal = renewal
+        self.ageing = False
+        """Whether the connection is made anew as soon as nothing is in flight: until then, publish nothing more."""
 
     @property
     def publisher(self) -> Publisher | None:
         """What there is to publish with; None while there is no connection."""
         return self.connection
+
+    @property
+    def due(self) -> float | None:
+        """See ``Redial``; while there is a connection, seconds until its credential is to be looked at."""
+        if self.connection is None:
+            return super().due
+        if not self.ageing:
+            return self._renewal.look.left
+        return None if self.connection.in_flight else 0.0
+
+    def advance(self) -> bool:
+        """See ``Redial``; besides, make the connection anew when its credential will end and there is a newer one.
+
+        That takes a second call, before which the sender has taken all receipts: one that came while it published
+        would be lost with the connection.
+        """
+        publisher = self.publisher
+        if publisher is not None and not self.ageing:
+            self.ageing = self._renewal.due
+        elif publisher is not None and not publisher.in_flight:
+            self.renew()
+        connected = super().advance()
+        if connected:
+            self.ageing = False
+            self._renewal.begin()
+        return connected
 
     def why_late(self, destination: str) -> str:
         """What is to be said when something takes too long."""

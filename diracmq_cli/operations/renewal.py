@@ -25,8 +25,8 @@ class Renewal:
 
     Args:
         clock: monotonic, in seconds.
-        left: how many seconds the credential now in use has left; None when it does not end.
-        newer: whether there is one by now that ends later.
+        left: asked when a connection was made: the seconds that its credential has left; None when it does not end.
+        newer: whether there is one by now that ends later than that.
         jitter: a number from 0 to 1, anew each time.
     """
 
@@ -38,12 +38,14 @@ class Renewal:
         jitter: Callable[[], float],
     ) -> None:
         self._clock, self._left, self._newer, self._jitter = clock, left, newer, jitter
+        self._life = Deadline(clock, None)
         self.look = Deadline(clock, None)
         """When ``due`` is to be asked again."""
 
     def begin(self) -> None:
         """A connection was made."""
         left = self._left()
+        self._life = Deadline(self._clock, left)
         part = EARLIEST + self._jitter() * (LATEST - EARLIEST)
         self.look = Deadline(self._clock, None if left is None else left * part)
 
@@ -54,5 +56,5 @@ class Renewal:
             return False
         if self._newer():
             return True
-        self.look = Deadline(self._clock, min(LOOK_AGAIN, (self._left() or LOOK_AGAIN) / 10))
+        self.look = Deadline(self._clock, min(LOOK_AGAIN, (self._life.left or LOOK_AGAIN) / 10))
         return False

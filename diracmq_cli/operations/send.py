@@ -134,11 +134,11 @@ class Sending:
     @property
     def _can_publish(self) -> bool:
         publisher = self._line.publisher
-        return publisher is not None and publisher.ready and not self._draining
+        return publisher is not None and publisher.ready and not self._draining and not self._line.ageing
 
     def _publish(self) -> None:
         publisher = self._line.publisher
-        if publisher is None:
+        if publisher is None or self._line.ageing:
             return
         try:
             if self._kept is not None:
@@ -171,7 +171,7 @@ class Sending:
         fd = self._intake.fileno() if self._wants_input else None
         if publisher is None:
             fds = [each for each in (fd, self._line.fileno()) if each is not None]
-            self._around.wait(fds, self._limit(self._line.due))
+            self._around.wait(fds, self._limit(None))
             return
         outstanding = publisher.in_flight or self._intake or self._again or self._draining
         if not outstanding:
@@ -194,7 +194,7 @@ class Sending:
 
     def _limit(self, more: float | None) -> float | None:
         """Seconds until something is to be done unasked."""
-        limits = [more, soonest(self._whole)]
+        limits = [more, self._line.due, soonest(self._whole)]
         if self._kept is not None:
             limits.append(self._kept.hold)
             if self._intake.hurried and self._kept.error is None:

@@ -1,4 +1,4 @@
-"""What readers need to go on over another connection: the line, the renewal of a credential, the time."""
+"""What readers need to go on over another connection: the line, when to renew it, the time."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from diracmq_cli.errors import CredentialError, UsageError
+from diracmq_cli.errors import UsageError
 from diracmq_cli.operations.redial import Backoff, Patience, Redial
-from diracmq_cli.operations.renewal import Renewal
 from diracmq_cli.operations.stints import Around
 from diracmq_cli.wiring.dialling import ThreadDialler, wait
+from diracmq_cli.wiring.renewing import renewal_of
 
 if TYPE_CHECKING:
     from diracmq_cli.core.model import BrokerService
@@ -37,13 +37,12 @@ def check_outage(outage: float | None) -> None:
 
 def around_of(setup: Setup, service: BrokerService, whole: Deadline, console: Console) -> Around:
     """What a reader of ``service`` has around it."""
-    life = _Life(setup, service)
     return Around(
         clock=time.monotonic,
         stop=console.stop,
         wait=partial(wait, console.stop),
         whole=whole,
-        renewal=Renewal(time.monotonic, life.left, life.newer, random.random),
+        renewal=renewal_of(setup, service),
     )
 
 
@@ -75,27 +74,3 @@ def line_of(
         clock=time.monotonic,
         say=lambda text: console.talk.state(f"{service.name}: {text}"),
     )
-
-
-class _Life:
-    """How long the credential lasts that we log in to ``service`` with; one with a password does not end."""
-
-    def __init__(self, setup: Setup, service: BrokerService) -> None:
-        self._setup, self._service = setup, service
-        self._ends: float | None = None
-
-    def left(self) -> float | None:
-        """Seconds that the one in use has left."""
-        if self._setup.login_name(self._service) is not None or not self._service.tls:
-            return None
-        self._ends = self._setup.login_identity(self._service).not_after
-        return self._ends - time.time()
-
-    def newer(self) -> bool:
-        """Whether the files hold another one by now, that ends later and can be used."""
-        self._setup.renew()
-        try:
-            ends = self._setup.login_identity(self._service).not_after
-        except CredentialError:
-            return False
-        return self._ends is not None and ends > self._ends

@@ -18,6 +18,7 @@ from diracmq_cli.operations.sendrequest import SendRequest, Surroundings
 from diracmq_cli.wiring.dialling import ThreadDialler, wait
 from diracmq_cli.wiring.preparation import Preparation, signature_of
 from diracmq_cli.wiring.receipts import exchange_of
+from diracmq_cli.wiring.renewing import renewal_of
 from diracmq_cli.wiring.sender import sender_of
 from diracmq_cli.wiring.sendoptions import overrides_of
 from diracmq_cli.wiring.setup import Setup, require_amqp
@@ -157,6 +158,7 @@ def _line(
         backoff=Backoff(outage, random.random),
         clock=time.monotonic,
         say=lambda text: console.talk.state(f"{target.service.name}: {text}"),
+        renewal=renewal_of(setup, target.service),
     )
 
 

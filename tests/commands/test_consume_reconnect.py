@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import signal
 import time
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from support.broker import Broker
-from support.chains import YESTERDAY, proxy
-from support.clients import person
+from support.clients import short_proxy
 from support.commands import Running, bodies, publish, running, take
 from support.faultproxy import FaultProxy
 from support.queues import QueueFactory
-
-from diracmq_cli.devbroker import Role
 
 LOST = "trying again in"
 BACK = "dirac-mq-consume: dev: connected again\n"
@@ -213,22 +209,11 @@ def test_a_broker_that_is_stopped_in_order(
     assert BACK in done.stderr
 
 
-def _short_proxy(broker: Broker, path: Path, seconds: float) -> None:
-    """Put a user's proxy that ends so soon into its place, as dirac-proxy-init does: in one step."""
-    user = person(broker, Role.USER)
-    life = YESTERDAY, (datetime.now(UTC) + timedelta(seconds=seconds)).replace(microsecond=0)
-    made = proxy(user, life=life)
-    new = path.with_suffix(".new")
-    new.touch(mode=0o600)
-    new.write_bytes(made.pem + made.key_pem + user.pem)
-    new.rename(path)
-
-
 def test_a_proxy_that_ends(devbroker: Broker, make_queue: QueueFactory, tmp_path: Path) -> None:
     """The broker closes the connection: 77, for there is no other."""
     name, cfg = make_queue()
     file = tmp_path / "proxy.pem"
-    _short_proxy(devbroker, file, 6)
+    short_proxy(devbroker, file, 6)
     argv = ["dirac-mq-consume", name, "--cfg", str(cfg), "--follow", "-j", "--outage", "10s"]
     with running(devbroker, argv, X509_USER_PROXY=str(file)) as command:
         publish(devbroker, name, "1")
@@ -243,14 +228,14 @@ def test_a_proxy_that_is_renewed(devbroker: Broker, make_queue: QueueFactory, tm
     """The connection is made anew before the old proxy ends, without a word: what is in hand is finished first."""
     name, cfg = make_queue()
     file = tmp_path / "proxy.pem"
-    _short_proxy(devbroker, file, 15)
+    short_proxy(devbroker, file, 15)
     ends = time.monotonic() + 15
     publish(devbroker, name, "1")
     script = f"cd {tmp_path}; echo begun >> begun; while test ! -e go; do sleep 0.05; done; cat"
     argv = ["dirac-mq-consume", name, "--cfg", str(cfg), "-n", "2", "-d", "-x", script]
     with running(devbroker, argv, X509_USER_PROXY=str(file)) as command:
         _lines(tmp_path / "begun", 1)
-        _short_proxy(devbroker, file, 3600)
+        short_proxy(devbroker, file, 3600)
         time.sleep(max(0.0, ends - 1 - time.monotonic()))  # by now it wants another connection
         (tmp_path / "go").touch()
         command.shows(b"1")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pika
@@ -12,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from pika.exceptions import AMQPConnectionError, ChannelClosedByBroker
 from support.broker import VHOST, Broker
-from support.chains import Issued
+from support.chains import YESTERDAY, Issued, proxy
 
 from diracmq_cli.devbroker import Role
 
@@ -27,6 +28,17 @@ def load(certificate: Path, key: Path) -> Issued:
 def person(devbroker: Broker, role: Role) -> Issued:
     """A devbroker's person, to sign with."""
     return load(devbroker.layout.certificate(role), devbroker.layout.key(role))
+
+
+def short_proxy(devbroker: Broker, path: Path, seconds: float) -> None:
+    """Put a user's proxy that ends so soon into its place, as dirac-proxy-init does: in one step."""
+    user = person(devbroker, Role.USER)
+    life = YESTERDAY, (datetime.now(UTC) + timedelta(seconds=seconds)).replace(microsecond=0)
+    made = proxy(user, life=life)
+    new = path.with_suffix(".new")
+    new.touch(mode=0o600)
+    new.write_bytes(made.pem + made.key_pem + user.pem)
+    new.rename(path)
 
 
 def login(devbroker: Broker, credential: Path, version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> str:

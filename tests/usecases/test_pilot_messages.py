@@ -79,7 +79,7 @@ def test_the_header_names_the_pilot_first() -> None:
     assert read_message(a_delivery(body, headers={"dirac-pilot": "p1"}), NOW).pilot == "p1"
 
 
-@pytest.mark.parametrize("status", [*ENDS, "Done", " FAILED "])
+@pytest.mark.parametrize("status", [*sorted(ENDS), "Done", " FAILED "])
 def test_the_end_of_a_pilot(status: str) -> None:
     """It is told by a status of phase ``pilot``."""
     body = json.dumps(["p1", "0", "wn17", "pilot", status, ""]).encode()
