@@ -244,7 +244,8 @@ class Host:
         for (_, event), count in snapshot.events.items():
             totals[event] += count
         said = ", ".join(f"{count} {event.value.replace('_', '-')}" for event, count in totals.items() if count)
-        _log.info("%s ends: %s", self._spec.name, said or "nothing came")
+        own = ", ".join(f"{name} {count}" for name, count in sorted(snapshot.own.items()))
+        _log.info("%s ends: %s%s", self._spec.name, said or "nothing came", own and f"; {own}")
 
 
 def control_directory(spec: ConsumerSpec, root: str | None) -> Path:
