@@ -77,7 +77,7 @@ def login_often(devbroker: Broker, user: Issued, write: Callable[..., Path], cou
             connection.close()
 
 
-@pytest.mark.parametrize("count", [2000, pytest.param(100_000, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("count", [600, pytest.param(100_000, marks=pytest.mark.soak)])
 def test_logins_leave_nothing(devbroker: Broker, write: Callable[..., Path], count: int) -> None:
     """After so many logins by different proxies the node has no more processes, ports, tables and atoms than before,
     and of memory only what the table of sessions may have."""
