@@ -70,7 +70,7 @@ docs: $(VENV)/.installed
 pilot: $(WHEELS)/.fetched
 	@$(BIN)/python $(PILOT)/build.py --wheels $(WHEELS) --out $(DIST)
 
-$(WHEELS)/.fetched: $(PILOT)/requirements.txt $(VENV)/.installed
+$(WHEELS)/.fetched: $(PILOT)/requirements.txt | $(VENV)/.installed
 	@rm -rf $(WHEELS)
 	@$(BIN)/python -m pip download -q --no-deps --require-hashes --only-binary :all: -r $< -d $(WHEELS)
 	@touch $@

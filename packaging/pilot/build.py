@@ -76,8 +76,8 @@ def main() -> None:
 def packages(wheels: Path) -> Tree:
     """What is in the wheels, which must be exactly those that requirements.txt names."""
     lines = (HERE / "requirements.txt").read_text().splitlines()
-    wanted = {line.split("==")[0].replace("-", "_") for line in lines if line and not line.startswith("#")}
-    found = {wheel.name.split("-")[0]: wheel for wheel in wheels.glob("*.whl")}
+    wanted = {line.split()[0].replace("-", "_").replace("==", "-") for line in lines if not line.startswith("#")}
+    found = {"-".join(wheel.name.split("-")[:2]): wheel for wheel in wheels.glob("*.whl")}
     if found.keys() != wanted:
         sys.exit(f"{wheels} holds {', '.join(sorted(found))}, and not {', '.join(sorted(wanted))}")
     files: Tree = {}
@@ -117,8 +117,12 @@ def tree(libraries: Tree, compiled: dict[str, bytes]) -> Tree:
 
 
 def surroundings(project: Project, launcher: str) -> Tree:
-    """``bin``, ``share`` and the licence: what pyproject.toml installs beside the package."""
-    files: Tree = {"LICENSE": File((ROOT / "LICENSE").read_bytes())}
+    """``bin`` and ``share``: what pyproject.toml installs beside the package, and what only the bundle has."""
+    files: Tree = {
+        "LICENSE": File((ROOT / "LICENSE").read_bytes()),
+        "setup.sh": File((HERE / "setup.sh").read_bytes()),
+        "share/doc/dirac-mq/pilot-wrapper.sh": File((ROOT / "examples/pilot-wrapper.sh").read_bytes(), 0o755),
+    }
     for program in project["project"]["scripts"]:
         files[f"bin/{program}"] = File(launch(launcher, program, "${self%/bin/*}/lib"), 0o755)
     for source, target in project["tool"]["hatch"]["build"]["targets"]["wheel"]["shared-data"].items():

@@ -30,7 +30,7 @@ def _members(bundle: Bundle) -> list[tarfile.TarInfo]:
 def test_it_is_reproducible(bundle: Bundle, tmp_path: Path) -> None:
     """A copy elsewhere, built in another time zone with another seed of hashes and newer files: the same octets."""
     copy = tmp_path / "elsewhere"
-    taken = ("diracmq_cli", "packaging", "man", "man7", "completions")
+    taken = ("diracmq_cli", "packaging", "man", "man7", "completions", "examples")
     for name in taken:
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"), copy_function=_anew)
     for name in ("pyproject.toml", "LICENSE"):
@@ -68,7 +68,7 @@ def test_it_holds_what_is_installed(bundle: Bundle) -> None:
     there = {
         path.name for folder in ("man", "man7", "completions") for path in (ROOT / folder).rglob("*") if path.is_file()
     }
-    assert share == there
+    assert share == there | {"pilot-wrapper.sh"}
     for info in bundle.tree.glob("lib/*.dist-info"):
         assert [path.name for path in info.rglob("LICENSE*")] or info.name.startswith("mdurl"), f"{info.name}: none"
 

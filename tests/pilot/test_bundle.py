@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -37,43 +38,63 @@ def _refused(done: Completed, status: int, *said: str) -> None:
         assert text in done.stderr
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_a_pilots_day(
-    bundle: Bundle, node: Path, devbroker: Broker, make_queue: QueueFactory, tmp_path: Path, form: str
-) -> None:
-    """No HOME, no stdin, 2 GB, a read-only tree: without a route it keeps, with one it flushes and sends, and takes."""
+Do = Callable[..., Completed]
+
+
+@pytest.fixture
+def confined(node: Path, devbroker: Broker, tmp_path: Path) -> Do:
+    """Run a command without HOME and stdin, in 2 GB, where only the working directory can be written to."""
     if not may_unshare():
         pytest.skip("this system lets nobody make namespaces")
-    name, cfg = make_queue()
     work = tmp_path / "work"
     work.mkdir()
-    environment = {**_pilot(devbroker), "DIRAC_PILOT_STAMP": "0123abcd", "DIRAC_MQ_CFG": str(cfg)}
 
-    def do(program: str, *argv: str, network: bool) -> Completed:
-        return run_confined([*_program(bundle, form, program), *argv], node, work, environment, network=network)
+    def do(argv: Sequence[str | Path], *, network: bool, **environment: str) -> Completed:
+        told = {**_pilot(devbroker), "DIRAC_PILOT_STAMP": "0123abcd", **environment}
+        done = run_confined(argv, node, work, told, network=network)
+        assert {path.name for path in work.iterdir()} <= {".dirac-mq-spool"}
+        return done
 
-    kept = do("dirac-mq-send", name, "-m", "one", "--spool", network=False)
+    return do
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_pilots_day(bundle: Bundle, confined: Do, make_queue: QueueFactory, form: str) -> None:
+    """A read-only tree and nothing else: without a route it keeps, with one it flushes, sends and takes."""
+    name, cfg = make_queue()
+    told = {"DIRAC_MQ_CFG": str(cfg)}
+    send = [*_program(bundle, form, "dirac-mq-send"), name, "--spool", "-m"]
+
+    kept = confined([*send, "one"], network=False, **told)
     assert (kept.status, kept.stdout) == (5, ""), kept.stderr
-    assert [path.name for path in work.iterdir()] == [".dirac-mq-spool"]
-    nowhere = do("dirac-mq", "spool", "flush", "-t", "2s", network=False)
-    assert (nowhere.status, nowhere.stdout) == (75, ""), nowhere.stderr
-    assert "network is unreachable" in nowhere.stderr
-    lost = do("dirac-mq-send", name, "-m", "lost", network=False)
-    assert (lost.status, lost.stdout) == (69, ""), lost.stderr
-    unknown = ("-o", "/Resources/MQServices/dev/Host=mq.example.org")
-    nobody = do("dirac-mq-send", name, "-m", "lost", *unknown, network=False)
-    assert (nobody.status, nobody.stdout) == (68, ""), nobody.stderr
-    closed = do("dirac-mq-send", name, "-l", network=True)
-    assert (closed.status, closed.stdout) == (2, "")
-    assert "standard input is closed" in closed.stderr
-
-    flushed = do("dirac-mq", "spool", "flush", network=True)
+    flushed = confined([*_program(bundle, form, "dirac-mq"), "spool", "flush"], network=True, **told)
     assert flushed.status == 0, flushed.stderr
-    sent = do("dirac-mq-send", name, "-m", "two", "--spool", network=True)
+    sent = confined([*send, "two"], network=True, **told)
     assert (sent.status, sent.stdout) == (0, ""), sent.stderr
-    taken = do("dirac-mq-consume", name, "--drain", "-F", r"%{header:dirac-pilot} %{body}\n", network=True)
+    shown = ("--drain", "-F", r"%{header:dirac-pilot} %{body}\n")
+    taken = confined([*_program(bundle, form, "dirac-mq-consume"), name, *shown], network=True, **told)
     assert (taken.status, taken.stdout) == (0, "0123abcd one\n0123abcd two\n"), taken.stderr
-    assert [path.name for path in work.iterdir()] == [".dirac-mq-spool"]
+
+
+def test_no_route(bundle: Bundle, confined: Do) -> None:
+    """Each way of not getting there ends at once, or in its time, with a status that says whether to try again."""
+    send = [bundle.tree / "bin/dirac-mq-send", "demo.pilots", "-m", "x"]
+    lost = confined(send, network=False)
+    assert (lost.status, lost.stdout) == (69, "")
+    assert "network is unreachable" in lost.stderr
+    nobody = confined([*send, "-o", "/Resources/MQServices/dev/Host=mq.example.org"], network=False)
+    assert (nobody.status, nobody.stdout) == (68, ""), nobody.stderr
+    assert confined([*send, "--spool"], network=False).status == 5
+    left = confined([bundle.tree / "bin/dirac-mq", "spool", "flush", "-t", "1s"], network=False)
+    assert (left.status, left.stdout) == (75, "")
+    assert "network is unreachable" in left.stderr
+
+
+def test_no_standard_input(bundle: Bundle, confined: Do) -> None:
+    """Where it is to be read, that it is closed is said before anything is dialled."""
+    done = confined([bundle.tree / "bin/dirac-mq-send", "demo.pilots", "-l"], network=False)
+    assert (done.status, done.stdout) == (2, "")
+    assert "standard input is closed" in done.stderr
 
 
 def test_every_program_starts(bundle: Bundle, node: Path, tmp_path: Path) -> None:
@@ -86,6 +107,27 @@ def test_every_program_starts(bundle: Bundle, node: Path, tmp_path: Path) -> Non
         assert (done.status, done.stderr) == (0, "")
         assert done.stdout.split()[:2] == ["Usage:", program]
     assert sorted(tree.rglob("*")) == before
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_setup(bundle: Bundle, node: Path, tmp_path: Path, shell: str) -> None:
+    """One line in a script, through a link, brings the commands and their pages; -u, -e and the positional parameters
+    are the script's."""
+    (tmp_path / "current").symlink_to(bundle.tree)
+    script = "set -eu; set -- a b; . ./current/setup.sh; command -v dirac-mq-send; man -w dirac-mq-cvmfs; echo $# $-"
+    done = run([shell, "-c", script], node, tmp_path)
+    assert done.stderr == ""
+    program, page, rest = done.stdout.splitlines()
+    assert program == f"{bundle.tree}/bin/dirac-mq-send"
+    assert page == f"{bundle.tree}/share/man/man7/dirac-mq-cvmfs.7"
+    assert rest.startswith("2 ")
+
+
+def test_setup_in_a_shell_for_people(bundle: Bundle, node: Path, tmp_path: Path) -> None:
+    """bash completes what it has just come to know."""
+    script = f". '{bundle.tree}/setup.sh'; complete -p dirac-mq dirac-mq-send | sed 's/.* //'"
+    done = run(["bash", "--norc", "-ic", script], node, tmp_path)
+    assert done.stdout == "dirac-mq\ndirac-mq-send\n"
 
 
 @pytest.mark.parametrize("form", FORMS)

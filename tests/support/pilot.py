@@ -33,8 +33,8 @@ PROGRAMS = (
 _SANDBOX = """
 mount --make-rprivate / && mount --bind "$1" "$1" || exit 99
 for point in $(cut -d' ' -f5 /proc/self/mountinfo); do
-    [ "$point" = "$1" ] || mount -o remount,bind,ro "$point" 2>/dev/null
-done
+    case $point in "$1" | /proc* | /sys*) ;; *) mount -o remount,bind,ro "$point" ;; esac
+done 2>/dev/null
 cd "$1" || exit 99
 for elsewhere in / /tmp /var/tmp /dev/shm "$2"; do
     ! touch "$elsewhere/dirac-mq-was-here" 2>/dev/null || exit 98
