@@ -59,7 +59,10 @@ def main() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     name = f"dirac-mq-pilot-{project['project']['version']}"
     libraries = {**packages(options.wheels), **ours(), "__main__.py": File((HERE / "start.py").read_bytes())}
-    compiled = {path: bytecode(path, file.octets) for path, file in libraries.items() if path.endswith(".py")}
+    modules = sorted(
+        path for path in libraries if path.endswith(".py")
+    )  # marshal's octets may depend on what came before
+    compiled = {path: bytecode(path, libraries[path].octets) for path in modules}
     launcher = (HERE / "launcher.sh").read_text()
     when = epoch()
     options.out.mkdir(parents=True, exist_ok=True)
