@@ -6,10 +6,11 @@ from diracmq_cli.version import __version__
 
 if TYPE_CHECKING:
     from diracmq_cli.api import Message, MQError, MQHandler, Outgoing, Queue, open_queue
-    from diracmq_cli.consumer import ConsumerModule, Reject, Retry
+    from diracmq_cli.consumer import ConsumerModule, Job, Reject, Retry
 
 __all__ = [
     "ConsumerModule",
+    "Job",
     "MQError",
     "MQHandler",
     "Message",
@@ -21,7 +22,7 @@ __all__ = [
     "open_queue",
 ]
 
-_OF_CONSUMERS = ("ConsumerModule", "Reject", "Retry")
+_OF_CONSUMERS = ("ConsumerModule", "Job", "Reject", "Retry")
 
 
 def __getattr__(name: str) -> object:

@@ -33,7 +33,8 @@ def consumer(
         ),
     ] = None,
     debug_level: Annotated[
-        int, typer.Option("-d", count=True, show_default=False, help="Log more: -d, -dd, -ddd.")
+        int,
+        typer.Option("-d", count=True, show_default=False, help="Say more: VERBOSE, with -dd DEBUG, with -ddd all."),
     ] = 0,
     version: Annotated[  # noqa: ARG001 - its callback does it
         bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show the version and end.")
@@ -58,17 +59,16 @@ def _run(name: str, cfg: list[str], options: list[str], debug_level: int) -> Non
     start_logging(name, debug_level)
     try:
         with reporting(PROGRAM, debug=debug_level > 2):
-            _host(name, cfg, options)
+            _host(name, cfg, options, debug_level)
     except typer.Exit as end:  # DIRAC's components know 0, 1 and 2
         status = end.exit_code
         raise typer.Exit(status if status in (ExitStatus.OK, ExitStatus.USAGE) else ExitStatus.FAILED) from None
 
 
-def _host(name: str, cfg: list[str], options: list[str]) -> None:
+def _host(name: str, cfg: list[str], options: list[str], debug_level: int) -> None:
     import signal
 
-    from diracmq_cli.consumer.host import run_consumer
-    from diracmq_cli.wiring.setup import Choices
+    from diracmq_cli.consumer.running import ConsumerChoices, run_consumer
     from diracmq_cli.wiring.signals import StopFlag, die_of
 
     stop = StopFlag()
@@ -80,6 +80,4 @@ def _host(name: str, cfg: list[str], options: list[str]) -> None:
 
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, asked)
-    own = f"/Systems/{name.partition('/')[0]}/Consumers/{name.partition('/')[2]}"
-    paths = tuple(text if text.startswith("/") else f"{own}/{text}" for text in options)
-    run_consumer(Choices(cfg_files=tuple(cfg), options=paths), name, stop)
+    run_consumer(ConsumerChoices(name=name, cfg_files=tuple(cfg), options=tuple(options), debug=debug_level), stop)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from diracmq_cli.config.configuration import Configuration
-    from diracmq_cli.config.consumers import module_option, read_consumer
+    from diracmq_cli.config.consumers import consumer_section, module_option, read_consumer
     from diracmq_cli.config.cs import ConfigurationService
     from diracmq_cli.config.extract import Extract
     from diracmq_cli.config.loading import load_configuration
@@ -26,6 +26,7 @@ __all__ = [
     "LocalSources",
     "RemoteAccess",
     "Setting",
+    "consumer_section",
     "explain",
     "load_configuration",
     "minimal_cfg",
@@ -44,6 +45,7 @@ _HOMES = {
     "LocalSources": "sources",
     "RemoteAccess": "remote.access",
     "Setting": "settings",
+    "consumer_section": "consumers",
     "explain": "settings",
     "load_configuration": "loading",
     "minimal_cfg": "minimal",

@@ -1,17 +1,23 @@
-"""Read a consumer of the CS: ``/Systems/<System>[/<Instance>]/Consumers/<Name>``, where DIRAC has its agents."""
+"""Read a consumer of the CS: ``/Systems/<System>[/<Instance>]/Consumers/<Name>``, where DIRAC has its agents.
+
+Where both sections are there, the options of the instance's count first.
+"""
 
 from __future__ import annotations
 
+import math
+import re
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from diracmq_cli.config.lists import items, port
 from diracmq_cli.config.options import Options
 from diracmq_cli.config.parsers import boolean, duration, one_of, whole
 from diracmq_cli.config.queues import allowed
+from diracmq_cli.config.systems import instance_of
 from diracmq_cli.core.consumerspec import MAX_TRIES, RETRY_DELAY, ConsumerSpec
 from diracmq_cli.core.model import OriginLevel
-from diracmq_cli.errors import ConfigError, UnknownDestination, UsageError
+from diracmq_cli.errors import UnknownDestination, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,20 +45,24 @@ class _LogLevel(StrEnum):
     ALWAYS = "always"
 
 
-def find_consumer(configuration: Configuration, name: str) -> Options | None:
-    """The section of the consumer ``System/Name``; None when there is none.
+def consumer_section(configuration: Configuration, name: str) -> str:
+    """The path of the section that counts first for the consumer ``System/Name``.
 
     Raises:
         UsageError: that is no such name.
     """
-    parts = name.split("/")
-    if len(parts) != 2 or not all(parts):
-        raise UsageError(f"{name!r} is not System/Name", hint="dirac-consumer Framework/PilotLog")
-    for path in _paths(configuration, *parts):
-        section = configuration.tree.at(path)
-        if section is not None:
-            return Options(section)
-    return None
+    return _paths(configuration, name)[0]
+
+
+def find_consumer(configuration: Configuration, name: str) -> Options | None:
+    """The options of the consumer ``System/Name``; None when there are none.
+
+    Raises:
+        UsageError: that is no such name.
+    """
+    found = [configuration.tree.at(path) for path in _paths(configuration, name)]
+    sections = [section for section in found if section is not None]
+    return Options(sections[0], tuple(sections[1:])) if sections else None
 
 
 def read_consumer(configuration: Configuration, name: str) -> tuple[ConsumerSpec, Options]:
@@ -65,7 +75,7 @@ def read_consumer(configuration: Configuration, name: str) -> tuple[ConsumerSpec
     """
     options = find_consumer(configuration, name)
     if options is None:
-        paths = " or ".join(_paths(configuration, *name.split("/")))
+        paths = " or ".join(_paths(configuration, name))
         raise UnknownDestination(
             f"no consumer {name} in the configuration", hint=f"it would be the section {paths}, with Queues and Module"
         )
@@ -76,7 +86,7 @@ def read_consumer(configuration: Configuration, name: str) -> tuple[ConsumerSpec
         name=name,
         source=options.source,
         module=options.text("Module"),
-        queues=tuple(queues),
+        queues=tuple(dict.fromkeys(queues)),
         stopped=options.read(one_of(_Status), "Status") is _Status.STOPPED,
         concurrency=options.read(whole(1, 100), "Concurrency") or 1,
         prefetch=options.read(whole(1, 65535), "Prefetch"),
@@ -104,31 +114,41 @@ def module_option(options: Options, name: str, default: T) -> T:
     Raises:
         ConfigError: it is none; section, option and file are named.
     """
-    parse: Callable[[str], bool | int | float | str | list[str]]
-    if isinstance(default, bool):
-        parse = boolean
-    elif isinstance(default, int):
-        parse = int
-    elif isinstance(default, float):
-        parse = float
-    elif isinstance(default, list):
-        parse = items
-    else:
-        parse = str
-    found = options.find(name)
-    if found is None:
-        return default
-    path, option = found
+    parse = next(parse for kind, parse in _PARSERS.items() if isinstance(default, kind))
+    value = options.read(parse, name)
+    return default if value is None else cast("T", value)
+
+
+def _integer(text: str) -> int:
+    if not re.fullmatch(r"[+-]?[0-9]{1,18}", text):
+        raise ValueError(f"{text!r} is not a whole number")
+    return int(text)
+
+
+def _number(text: str) -> float:
     try:
-        value = parse(option.value)
-    except ValueError as error:
-        kind = type(default).__name__
-        raise ConfigError(f"{path} in {option.place}: {option.value!r} is no {kind}") from error
-    return value
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"{text!r} is not a number")
+    return number
 
 
-def _paths(configuration: Configuration, system: str, name: str) -> list[str]:
-    setup = None if configuration.flag("/DIRAC/NoSetup") else configuration.text("/DIRAC/Setup")
-    instance = configuration.text(f"/DIRAC/Setups/{setup}/{system}") if setup else None
-    with_instance = [f"/Systems/{system}/{instance}/Consumers/{name}"] if instance else []
-    return [*with_instance, f"/Systems/{system}/Consumers/{name}"]
+_PARSERS: dict[type, Callable[[str], object]] = {
+    bool: boolean,  # before int, of which it is one
+    int: _integer,
+    float: _number,
+    list: items,
+    str: str,
+}
+
+
+def _paths(configuration: Configuration, name: str) -> list[str]:
+    parts = name.split("/")
+    if len(parts) != 2 or not all(parts):
+        raise UsageError(f"{name!r} is not System/Name", hint="dirac-consumer Framework/PilotLog")
+    system, consumer = parts
+    instance = instance_of(configuration, system)
+    levels = [f"/Systems/{system}/{instance}", f"/Systems/{system}"] if instance else [f"/Systems/{system}"]
+    return [f"{level}/Consumers/{consumer}" for level in levels]

@@ -55,9 +55,18 @@ def _entries(configuration: Configuration, system: str) -> dict[str, Options]:
     return entries
 
 
+def instance_of(configuration: Configuration, system: str) -> str | None:
+    """The instance of a System that the setup in use names; None where there are none."""
+    setup = _setup(configuration)
+    return configuration.text(f"/DIRAC/Setups/{setup}/{system}") if setup else None
+
+
+def _setup(configuration: Configuration) -> str | None:
+    return None if configuration.flag("/DIRAC/NoSetup") else configuration.text("/DIRAC/Setup")
+
+
 def _spellings(configuration: Configuration, system: str) -> Iterator[str]:
-    setup = None if configuration.flag("/DIRAC/NoSetup") else configuration.text("/DIRAC/Setup")
-    instance = configuration.text(f"/DIRAC/Setups/{setup}/{system}") if setup else None
+    setup, instance = _setup(configuration), instance_of(configuration, system)
     if instance:
         yield f"/Systems/{system}/{instance}/MessageQueueing"
     yield f"/Systems/{system}/MessageQueueing"

@@ -7,15 +7,15 @@ import time
 from functools import cache
 from typing import TYPE_CHECKING
 
-from diracmq_cli.core.message import Handled, Outcome, Settlement
+from diracmq_cli.core.message import Outcome, Settlement
 from diracmq_cli.core.moved import logins
 from diracmq_cli.core.redrive import Left, Transfer
-from diracmq_cli.errors import MQError, TemporaryFailure
+from diracmq_cli.errors import BrokerUnreachable, MQError, PermissionDenied, TemporaryFailure, Unroutable
 
 if TYPE_CHECKING:
     from diracmq_cli.consumer.source import Source
     from diracmq_cli.consumer.worklist import Task
-    from diracmq_cli.core.model import QueueSpec
+    from diracmq_cli.core.model import BrokerService, QueueSpec
     from diracmq_cli.core.ports import Publisher
     from diracmq_cli.core.redrive import Onward
     from diracmq_cli.core.registry import Registry
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 TIMEOUT = 30.0
 """Seconds for one dead letter, login and confirm."""
 
-MAX_REASON = 1000
-"""Characters of a reason that are kept."""
+REST = 10.0
+"""Seconds for which a connection is kept: nobody answers its heartbeats meanwhile."""
 
 _log = logging.getLogger("dirac-consumer")
 
@@ -41,30 +41,44 @@ class DeadLetters:
 
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
-        self._targets: dict[str, Transfer | None] = {}
+        self._transfers: dict[str, Transfer | None] = {}
+        self._publisher: Publisher | None = None
+        self._service: BrokerService | None = None
+        self._used = 0.0
 
-    def give_up(self, task: Task, reason: str) -> bool:
-        """Give one message up; False when its connection was lost meanwhile, so that it comes again.
+    def take(self, task: Task, reason: str) -> Settlement:
+        """Give one message up; how it is to be settled then.
 
         Raises:
-            MQError: it could not be published; it is still in hand.
+            MQError: it could not be published.
         """
-        reason = reason[:MAX_REASON]
         transfer = self._transfer(task.source)
         step = None if transfer is None else transfer(task.held.delivery, task.held.verdict, reason)
         if step is None or isinstance(step, Left):
-            return task.held.settle(Handled(settlement=Settlement.REJECT, detail=reason))
-        self._publish(step)
-        return task.held.settle(Handled(settlement=Settlement.ACK, detail="dead-lettered"))
+            return Settlement.REJECT
+        try:
+            self._publish(step)
+        except PermissionDenied as error:
+            _log.warning("%s; from now on the broker dead-letters, without a reason", error)
+            self._transfers[task.source.address] = None
+            return Settlement.REJECT
+        return Settlement.ACK
 
-    def explains(self, source: Source) -> bool:
-        """Whether dead letters of that queue bear their reason."""
-        return source.rejects_to_directory or self._transfer(source) is not None
+    def rest(self) -> None:
+        """Nothing happens now: close a connection that was not used lately."""
+        if self._publisher is not None and time.monotonic() - self._used > REST:
+            self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        publisher, self._publisher = self._publisher, None
+        if publisher is not None:
+            publisher.close()
 
     def _transfer(self, source: Source) -> Transfer | None:
-        if source.address not in self._targets:
-            self._targets[source.address] = self._find(source)
-        return self._targets[source.address]
+        if source.address not in self._transfers:
+            self._transfers[source.address] = self._find(source)
+        return self._transfers[source.address]
 
     def _find(self, source: Source) -> Transfer | None:
         if source.rejects_to_directory:
@@ -80,7 +94,10 @@ class DeadLetters:
             return read_registry(self._setup.configuration)
 
         login = self._setup.login_name(target.service) or self._setup.identity.dn
-        return Transfer(source.queue, target, login) if login in logins(target.movers, registry) else None
+        if login in logins(target.movers, registry):
+            return Transfer(source.queue, target, login)
+        _log.info("%s is not among the Movers of %s: dead letters bear no reason", login, target.address)
+        return None
 
     def _dead_letter_queue(self, queue: QueueSpec) -> QueueSpec | None:
         for other in self._setup.model.queues:
@@ -89,16 +106,35 @@ class DeadLetters:
         return None
 
     def _publish(self, step: Onward) -> None:
-        end = time.monotonic() + TIMEOUT
-        session = self._setup.open(step.target.service, timeout=TIMEOUT)
+        self.rest()
+        fresh = self._publisher is None or self._service != step.target.service
         try:
-            publisher: Publisher = session.publisher(max_messages=1)
-            publisher.publish(step.target.exchange, step.message)
-            while (left := end - time.monotonic()) > 0:
-                for receipt in publisher.turn(left):
-                    if receipt.outcome is Outcome.CONFIRMED:
-                        return
-                    raise MQError(f"{step.target.address} did not take a dead letter: {receipt.outcome.value}")
-            raise TemporaryFailure(f"{step.target.address} did not confirm a dead letter in {TIMEOUT:.0f}s")
-        finally:
-            session.close()
+            self._publish_over(self._connected(step.target.service), step)
+        except BrokerUnreachable:
+            self.close()
+            if fresh:
+                raise
+            self._publish_over(self._connected(step.target.service), step)
+        except MQError:
+            self.close()
+            raise
+
+    def _connected(self, service: BrokerService) -> Publisher:
+        if self._publisher is None or self._service != service:
+            self.close()
+            self._setup.renew()
+            session = self._setup.open(service, timeout=TIMEOUT)
+            self._publisher, self._service = session.publisher(max_messages=1), service
+        return self._publisher
+
+    def _publish_over(self, publisher: Publisher, step: Onward) -> None:
+        end = time.monotonic() + TIMEOUT
+        publisher.publish(step.target.exchange, step.message)
+        while (left := end - time.monotonic()) > 0:
+            for receipt in publisher.turn(left):
+                self._used = time.monotonic()
+                if receipt.outcome is Outcome.CONFIRMED:
+                    return
+                kind = Unroutable if receipt.outcome is Outcome.RETURNED else TemporaryFailure
+                raise kind(f"{step.target.address} did not take a dead letter: {receipt.reason or receipt.outcome}")
+        raise TemporaryFailure(f"{step.target.address} did not confirm a dead letter in {TIMEOUT:.0f}s")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from diracmq_cli.api.opening import open_queue
-from diracmq_cli.api.outgoing import Outgoing
+from diracmq_cli.api.outgoing import Outgoing, new_id
 from diracmq_cli.consumer.figures import Event
-from diracmq_cli.consumer.tries import key_of
 from diracmq_cli.errors import DataError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Forwards:
     def __init__(self, setup: Setup, figures: Figures) -> None:
         self._setup, self._figures = setup, figures
         self._queues: dict[str, Queue] = {}
-        self._published: dict[str, int] = {}
+        self._published: Counter[str] = Counter()
 
     def begin(self) -> None:
         """A message is handled from the beginning: what it leads to has the ids that it had the last time."""
@@ -37,11 +37,10 @@ class Forwards:
         self, job: Job, destination: str, body: bytes | str, routing_key: str, headers: Mapping[str, FieldValue]
     ) -> str:
         """See ``Job.forward``."""
-        number = self._published.get(destination, 0)
-        self._published[destination] = number + 1
-        message_id = key_of(job.delivery) if number == 0 else further_id(key_of(job.delivery), destination, number)
+        queue = self._open(destination)
+        message_id = self._id_for(job.id, queue.address)
         own = job.properties
-        self._open(destination).publish(
+        queue.publish(
             Outgoing(
                 body,
                 routing_key=routing_key,
@@ -62,15 +61,23 @@ class Forwards:
         for queue in self._queues.values():
             queue.close()
 
+    def _id_for(self, own: str | None, address: str) -> str:
+        """An id that is the same whenever the message is handled; one without an id leads to messages of any."""
+        number = self._published[address]
+        self._published[address] += 1
+        if own is None:
+            return new_id()
+        return own if number == 0 else further_id(own, address, number)
+
     def _open(self, destination: str) -> Queue:
         if destination not in self._queues:
             self._queues[destination] = open_queue(destination, setup=self._setup)
         return self._queues[destination]
 
 
-def further_id(own: str, destination: str, number: int) -> str:
+def further_id(own: str, address: str, number: int) -> str:
     """The id of the ``number``-th message (from 1) that follows from another: a UUID of version 8 (RFC 9562)."""
-    octets = bytearray(hashlib.sha256(f"{own}\n{destination}\n{number}".encode()).digest()[:16])
+    octets = bytearray(hashlib.sha256(f"{own}\n{address}\n{number}".encode()).digest()[:16])
     octets[6] = octets[6] & 0x0F | 0x80
     octets[8] = octets[8] & 0x3F | 0x80
     digits = octets.hex()

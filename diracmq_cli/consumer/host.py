@@ -5,33 +5,37 @@ from __future__ import annotations
 import logging
 import os
 import select
-import time
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from diracmq_cli.api.preloading import preload
 from diracmq_cli.config import module_option
 from diracmq_cli.consumer.figures import Event, Figures
 from diracmq_cli.consumer.module import ConsumerModule, Surroundings
-from diracmq_cli.consumer.source import Source, consume_options, sources_heard
+from diracmq_cli.consumer.quota import Quota
+from diracmq_cli.consumer.settling import Shared
+from diracmq_cli.consumer.source import Source, check_queue, consume_options, sources_heard
 from diracmq_cli.consumer.tries import Tries
-from diracmq_cli.consumer.worker import Worker, too_long
+from diracmq_cli.consumer.worker import Worker
 from diracmq_cli.consumer.worklist import Worklist
 from diracmq_cli.core.message import Handled, Settlement
 from diracmq_cli.core.quantity import format_duration
-from diracmq_cli.errors import ConfigError, MQError, OutputError
+from diracmq_cli.errors import ConfigError, OutputError
 from diracmq_cli.wiring.acceptance import TrustOptions
-from diracmq_cli.wiring.setup import Choices, Setup
+from diracmq_cli.wiring.setup import Setup
 from diracmq_cli.wiring.signals import StopFlag
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from diracmq_cli.config.options import Options
+    from diracmq_cli.consumer.control import Control
     from diracmq_cli.core.consumerspec import ConsumerSpec
 
-STOP_FILE = "stop_consumer"
 TICK = 1.0
 FAREWELL = 10.0
+"""Seconds for the connections to end: what is in hand goes back, a goodbye to the broker."""
+
 _IN_HAND_EACH = 2
 _IN_HAND_TOGETHER = 500
 """Messages of a queue in hand by default: for each worker, or where they are flushed together."""
@@ -48,7 +52,7 @@ class Host:
         module: the class that handles its messages.
         setup: where queues and credentials come from.
         stop: asks for the end.
-        control: the control directory; None where there is none.
+        control: the control directory.
 
     Raises:
         MQError: a queue is not there or cannot be read like that, or the module does not fit.
@@ -61,7 +65,7 @@ class Host:
         module: type[ConsumerModule],
         setup: Setup,
         stop: StopFlag,
-        control: Path | None,
+        control: Control,
     ) -> None:
         if module.single and spec.concurrency > 1:
             raise ConfigError(
@@ -72,13 +76,16 @@ class Host:
         self.failure: BaseException | None = None
         self._spec, self._options, self._module, self._setup = spec, options, module, setup
         self._stop, self._control = stop, control
-        self._worklist = Worklist()
         self._ended = StopFlag()
         self._warned: set[int] = set()
-        self._tries = self._open_tries()
+        self._worklist = Worklist()
         self._sources = [self._source(address) for address in spec.queues]
-        self._workers = [self._worker(number) for number in range(spec.concurrency)]
-        self._warn_of_timeouts()
+        self._tries = self._open_tries()
+        shared = Shared(
+            spec=spec, worklist=self._worklist, tries=self._tries, quota=Quota(spec.max_messages, self._enough)
+        )
+        self._workers = [self._worker(number, shared) for number in range(spec.concurrency)]
+        self._tell_of_timeouts()
 
     def run(self) -> None:
         """Handle messages until a stop is asked for, by signal, file or ``MaxMessages``, or something fails.
@@ -87,8 +94,7 @@ class Host:
             BaseException: what made it fail.
         """
         preload()
-        if self._control is not None:
-            (self._control / STOP_FILE).unlink(missing_ok=True)
+        self._control.begin()
         for worker in self._workers:
             worker.start()
         for worker in self._workers:
@@ -96,7 +102,8 @@ class Host:
         if self.failure is None:
             for source in self._sources:
                 source.start()
-            _log.info("%s takes from %s", self._spec.name, ", ".join(self._spec.queues))
+            names = ", ".join(source.address for source in self._sources)
+            _log.info("%s takes from %s, %d at a time", self._spec.name, names, len(self._workers))
             self._watch()
         self._end()
         if self.failure is not None:
@@ -109,66 +116,72 @@ class Host:
         return Setup(self._setup.choices, warn=partial(_log.warning, "%s"))
 
     def _open_tries(self) -> Tries:
+        spec, directory = self._spec, self._control.directory
         try:
-            tries = Tries(self._control, self._spec.concurrency)
+            tries = Tries(directory, spec.concurrency, spec.max_tries)
         except OutputError as error:
             _log.warning("%s: a message that ends the process will not be known again", error)
-            return Tries(None, self._spec.concurrency)
+            return Tries(None, spec.concurrency, spec.max_tries)
         for suspect in tries.suspects:
-            _log.warning("message %s was being executed when the last process ended: one try more", suspect)
+            _log.warning("%s was being executed when the last process ended: one try more", suspect)
         return tries
 
     def _source(self, address: str) -> Source:
         spec = self._spec
         target = self._setup.target(address)
-        flushes = self._module.flush is not ConsumerModule.flush
-        usual = _IN_HAND_TOGETHER if flushes else _IN_HAND_EACH * spec.concurrency
+        check_queue(target.queue, spec.reject_to, spec.source.section)
         options = consume_options(
-            address,
-            spec.prefetch or usual,
+            str(target.queue.address),
+            self._prefetch,
             TrustOptions(require=spec.origin, allowed=spec.allowed),
             spec.reject_to,
         )
         return Source(self._new_setup, target, options, self._worklist, self.figures, self._failed)
 
-    def _worker(self, number: int) -> Worker:
+    @property
+    def _prefetch(self) -> int:
+        spec = self._spec
+        flushes = self._module.flush is not ConsumerModule.flush
+        wanted = spec.prefetch or (_IN_HAND_TOGETHER if flushes else _IN_HAND_EACH * spec.concurrency)
+        return wanted if spec.max_messages is None else min(wanted, spec.max_messages)
+
+    def _worker(self, number: int, shared: Shared) -> Worker:
         spec, setup = self._spec, self._new_setup()
         surroundings = Surroundings(
             name=spec.name,
             options=partial(module_option, self._options),
-            queues=spec.queues,
+            queues=tuple(source.address for source in self._sources),
             worker=number,
             concurrency=spec.concurrency,
             setup=setup,
             count=self.figures.count_own,
         )
-        return Worker(
-            number,
-            partial(self._module, surroundings),
-            spec,
-            setup,
-            self._worklist,
-            self._tries,
-            self.figures,
-            self._failed,
-        )
+        return Worker(number, partial(self._module, surroundings), shared, setup, self.figures, self._failed)
 
-    def _warn_of_timeouts(self) -> None:
-        """Say at the start what the broker would not wait for."""
+    def _tell_of_timeouts(self) -> None:
+        """Say at the start for how long the broker waits, and what it would not wait for."""
         spec = self._spec
         for source in self._sources:
-            limit = 2 * source.in_hand_limit
-            for name, asked in (("ExecuteTimeout", spec.execute_timeout), ("RetryDelay", spec.retry_delay)):
-                if asked is not None and asked > limit:
-                    _log.warning(
-                        "%s = %s of %s is longer than the %s for which the broker lets a message of %s be in hand: "
-                        "set its ConsumerTimeout in the CS and on the broker",
-                        name,
-                        format_duration(asked),
-                        spec.source,
-                        format_duration(limit),
-                        source.address,
-                    )
+            limit = source.patience
+            asked = [
+                (name, seconds)
+                for name, seconds in (("ExecuteTimeout", spec.execute_timeout), ("RetryDelay", spec.retry_delay))
+                if seconds is not None and seconds > limit
+            ]
+            for name, seconds in asked:
+                _log.warning(
+                    "%s = %s of %s is longer than the %s for which the broker lets a message of %s be in hand: "
+                    "set its ConsumerTimeout in the CS and on the broker",
+                    name,
+                    format_duration(seconds),
+                    spec.source,
+                    format_duration(limit),
+                    source.address,
+                )
+            if not asked:
+                _log.info(
+                    "%s: a message may be in hand for %s (ConsumerTimeout)", source.address, format_duration(limit)
+                )
 
     # -- running ---------------------------------------------------------------------------------------------------
 
@@ -177,106 +190,81 @@ class Host:
             self.failure = error
         self._ended.ask()
 
+    def _enough(self) -> None:
+        _log.info("MaxMessages = %d: ending", self._spec.max_messages)
+        self._ended.ask()
+
     def _watch(self) -> None:
         while not self._stop.requested and not self._ended.requested:
             select.select([self._stop.wake_fd, self._ended.wake_fd], [], [], TICK)
             self._tick()
 
     def _tick(self) -> None:
+        self._note_figures()
+        self._look_at_workers()
+        for source in self._sources:
+            if source.renewing:  # it waits for what is in hand
+                for task in self._worklist.put_off_of(source):
+                    task.held.settle(Handled(settlement=Settlement.REQUEUE, detail="the connection is made anew"))
+        if self._control.stop_requested:
+            _log.info("%s is there: ending", self._control.stop_file)
+            self._ended.ask()
+
+    def _note_figures(self) -> None:
         self.figures.connections(*sources_heard(self._sources))
         for source in self._sources:
-            self.figures.count(source.address, Event.REFUSED, source.refused_since())
+            source.count(Event.REFUSED, source.refused_since())
+
+    def _look_at_workers(self) -> None:
+        """Warn of what takes long; end the process when a worker hangs: its message goes back, with one try more."""
+        limit, patience = self._spec.execute_timeout, min(source.patience for source in self._sources)
         for number, worker in enumerate(self._workers):
-            self._look_at(number, worker)
-        if self._control is not None and (self._control / STOP_FILE).exists():
-            _log.info("%s is there: ending", self._control / STOP_FILE)
-            self._ended.ask()
-        most = self._spec.max_messages
-        if most is not None and self._handled >= most:
-            _log.info("MaxMessages = %d: ending", most)
-            self._ended.ask()
-
-    @property
-    def _handled(self) -> int:
-        events = self.figures.snapshot().events
-        return sum(count for (_, event), count in events.items() if event in (Event.HANDLED, Event.DEAD_LETTERED))
-
-    def _look_at(self, number: int, worker: Worker) -> None:
-        """End the process when a worker hangs: its message goes back, and counts one try more at the next start."""
-        limit = self._spec.execute_timeout
-        if limit is not None and (hung := too_long(worker, limit)) is not None:
-            _log.critical("%s, longer than ExecuteTimeout: ending now, so that it goes back", hung)
-            logging.shutdown()
-            os._exit(1)
-        half = min(source.in_hand_limit for source in self._sources)
-        slow = too_long(worker, half)
-        if slow is None:
-            self._warned.discard(number)
-        elif number not in self._warned:
-            self._warned.add(number)
-            _log.warning("%s; after %s (ConsumerTimeout) the broker takes it back", slow, format_duration(2 * half))
+            at = worker.at
+            if at is None or at.seconds < patience / 2:
+                self._warned.discard(number)
+            elif number not in self._warned:
+                self._warned.add(number)
+                _log.warning(
+                    "%s; after %s (ConsumerTimeout) the broker gives it to others", at, format_duration(patience)
+                )
+            if at is not None and limit is not None and at.seconds > limit:
+                _log.critical("%s, longer than ExecuteTimeout: this process ends, so that its messages go back", at)
+                self._tries.blame(number)
+                logging.shutdown()
+                os._exit(1)
 
     def _end(self) -> None:
-        """Finish what is in hand, give back the rest."""
+        """Finish what is being executed and settle it, put back the rest, and let the modules clean up."""
         self._worklist.close()
         for source in self._sources:
             source.stop()
-        for worker in self._workers:
-            worker.join()
-        self._give_back()
-        started = time.monotonic()
-        for source in self._sources:
-            source.join(max(0.1, FAREWELL - (time.monotonic() - started)))
-        self._give_back()
-        self._tries.close()
-        self._tick_last()
-
-    def _give_back(self) -> None:
+        self._wait_for(lambda worker: worker.idle.wait(TICK))
         for task in self._worklist.drain():
-            task.held.settle(Handled(settlement=Settlement.REQUEUE, detail="the consumer ends"))
-            self.figures.in_hand(-1)
-            self.figures.count(task.source.address, Event.RETURNED)
+            if not task.held.gone:
+                task.source.count(Event.RETURNED)
+        for source in self._sources:
+            source.abandon()
+        for source in self._sources:
+            if not source.join(FAREWELL):
+                _log.warning("%s: the connection does not end in %s", source.address, format_duration(FAREWELL))
+        for worker in self._workers:
+            worker.finish()
+        self._wait_for(lambda worker: worker.join(TICK))
+        self._tries.close()
+        self._note_figures()
+        _log.info("%s ends: %s", self._spec.name, self._total())
 
-    def _tick_last(self) -> None:
-        self.figures.connections(*sources_heard(self._sources))
+    def _wait_for(self, done: Callable[[Worker], bool]) -> None:
+        """Wait until that is true of every worker, with an eye on those that hang."""
+        for worker in self._workers:
+            while not done(worker):
+                self._look_at_workers()
+
+    def _total(self) -> str:
         snapshot = self.figures.snapshot()
         totals = dict.fromkeys(Event, 0)
         for (_, event), count in snapshot.events.items():
             totals[event] += count
         said = ", ".join(f"{count} {event.value.replace('_', '-')}" for event, count in totals.items() if count)
         own = ", ".join(f"{name} {count}" for name, count in sorted(snapshot.own.items()))
-        _log.info("%s ends: %s%s", self._spec.name, said or "nothing came", own and f"; {own}")
-
-
-def control_directory(spec: ConsumerSpec, root: str | None) -> Path:
-    """Where the stop file is looked for: ``ControlDirectory``, or ``control/<System>/<Name>`` below DIRAC's root."""
-    if spec.control_directory is not None:
-        return Path(spec.control_directory)
-    if root is not None:
-        return Path(root) / "control" / spec.name
-    state = os.environ.get("XDG_STATE_HOME") or Path("~/.local/state").expanduser()
-    return Path(state) / "dirac-mq" / "control" / spec.name
-
-
-def run_consumer(choices: Choices, name: str, stop: StopFlag) -> None:
-    """Run the consumer ``System/Name`` until it is told to end.
-
-    Raises:
-        MQError: it cannot begin, or cannot go on.
-    """
-    from diracmq_cli.config import read_consumer
-    from diracmq_cli.consumer.loading import load
-    from diracmq_cli.consumer.logs import set_level
-
-    setup = Setup(choices, warn=partial(_log.warning, "%s"))
-    try:
-        setup.cs.everything()
-    except MQError as error:  # what the local files say may do
-        _log.warning("%s", error)
-    spec, options = read_consumer(setup.configuration, name)
-    set_level(spec.log_level)
-    if spec.stopped:
-        _log.info("Status = Stopped in %s: nothing to do", spec.source)
-        return
-    control = control_directory(spec, setup.configuration.root)
-    Host(spec, options, load(spec), setup, stop, control).run()
+        return (said or "nothing came") + (own and f"; {own}")

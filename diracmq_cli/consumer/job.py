@@ -58,7 +58,8 @@ class Job(Peeked):
         """Publish to another queue or exchange, confirmed by the broker when this returns.
 
         What is handled again is forwarded again, under the same id: the first message to a destination bears this
-        one's own, further ones ids that follow from it, so that a reader knows a repeat.
+        one's own, further ones ids that follow from it, so that a reader knows a repeat. Where this one has no id, a
+        repeat cannot be known.
 
         Args:
             destination: as for ``open_queue``.

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 import time
 
 from diracmq_cli.output.escape import visible
+from diracmq_cli.output.talk import Talk
 
+VERBOSE, NOTICE = 15, 25
 _LEVELS = {
     "DEBUG": logging.DEBUG,
-    "VERBOSE": 15,
+    "VERBOSE": VERBOSE,
     "INFO": logging.INFO,
-    "NOTICE": 25,
+    "NOTICE": NOTICE,
     "WARN": logging.WARNING,
     "ERROR": logging.ERROR,
     "FATAL": logging.CRITICAL,
@@ -20,7 +23,9 @@ _LEVELS = {
 }
 """DIRAC's levels in those of ``logging``."""
 
+_WORDS = {number: word for word, number in _LEVELS.items()}
 _OURS = "dirac-consumer"
+_QUIET = 100
 
 
 class _Line(logging.Formatter):
@@ -32,29 +37,52 @@ class _Line(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(record.created))
-        said = visible(record.getMessage())
+        where = "" if record.name.startswith(_OURS) else f"{record.name}: "
+        said = where + visible(record.getMessage())
         if record.exc_info is not None and record.exc_info[1] is not None:
-            said += "\n" + "\n".join(map(visible, self.formatException(record.exc_info).splitlines()))
-        return f"{when} {self._name} {record.levelname}: {said}"
+            said += "".join(f"\n  {visible(line)}" for line in self.formatException(record.exc_info).splitlines())
+        return f"{when} {self._name} {_WORDS.get(record.levelno, record.levelname)}: {said}"
 
 
 def start_logging(name: str, debug: int) -> None:
-    """Log to stderr: the consumer's own, and with ``-d``, ``-dd``, ``-ddd`` more and more of what is below it."""
+    """Log to stderr: what the consumer says, and warnings of anybody else.
+
+    Args:
+        name: ``System/Name``.
+        debug: how many ``-d`` were given; see ``set_level``.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Line(name))
-    logging.addLevelName(15, "VERBOSE")
-    logging.addLevelName(25, "NOTICE")
-    for logger, level in (
-        (_OURS, logging.INFO if debug < 1 else logging.DEBUG),
-        ("diracmq_cli", logging.WARNING if debug < 1 else (logging.INFO if debug < 2 else logging.DEBUG)),
-        ("pika", logging.CRITICAL if debug < 3 else logging.DEBUG),
-    ):
-        logging.getLogger(logger).addHandler(handler)
-        logging.getLogger(logger).setLevel(level)
+    logging.getLogger().addHandler(handler)
+    set_level("INFO", debug)
 
 
-def set_level(level: str) -> None:
-    """The CS's ``LogLevel``, unless ``-d`` asks for more."""
-    ours = logging.getLogger(_OURS)
-    if ours.level != logging.DEBUG:
-        ours.setLevel(_LEVELS[level])
+def set_level(level: str, debug: int) -> None:
+    """Say as much as the CS's ``LogLevel``, or as ``-d`` asks for: VERBOSE, with ``-dd`` DEBUG, with ``-ddd`` all.
+
+    At VERBOSE the steps of a login are told, too.
+    """
+    wanted = _LEVELS[level]
+    if debug:
+        wanted = min(wanted, VERBOSE if debug == 1 else logging.DEBUG)
+    logging.getLogger().setLevel(max(wanted, logging.WARNING))
+    logging.getLogger(_OURS).setLevel(wanted)
+    below = logging.DEBUG if wanted <= logging.DEBUG else logging.INFO if wanted <= VERBOSE else logging.WARNING
+    logging.getLogger("diracmq_cli").setLevel(below)
+    logging.getLogger("pika").setLevel(logging.DEBUG if debug > 2 else _QUIET)
+
+
+class LogTalk(Talk):
+    """Says to a consumer's log what a command would say on stderr."""
+
+    def __init__(self, log: logging.Logger) -> None:
+        super().__init__("", io.StringIO())
+        self._log = log
+
+    def info(self, text: str) -> None:
+        """See ``Talk.info``."""
+        self._log.info("%s", text)
+
+    def warning(self, text: str) -> None:
+        """See ``Talk.warning``."""
+        self._log.warning("%s", text)

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import logging
 import random
-import select
 import threading
 import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from diracmq_cli.api.hands import End, Hands, Held
-from diracmq_cli.api.surroundings import console_of
+from diracmq_cli.api.hands import Abandoned, End, Hands, Held
 from diracmq_cli.consumer.figures import Event
+from diracmq_cli.consumer.logs import LogTalk
 from diracmq_cli.consumer.worklist import Task
+from diracmq_cli.core.model import QueueType
 from diracmq_cli.core.quantity import format_duration
-from diracmq_cli.errors import CredentialError, MQError
+from diracmq_cli.errors import ConfigError, CredentialError, MQError
 from diracmq_cli.operations.handle import HandleRequest, Handling, OnFail
 from diracmq_cli.operations.reading import Limits
 from diracmq_cli.operations.redial import WORTH_ANOTHER_TRY, Backoff
 from diracmq_cli.operations.refusing import OnUntrusted
+from diracmq_cli.output.terminal import Look
+from diracmq_cli.output.writer import Writer
+from diracmq_cli.wiring.console import Console
 from diracmq_cli.wiring.consuming import BROKER_CONSUMER_TIMEOUT, ConsumeOptions
+from diracmq_cli.wiring.dialling import wait
 from diracmq_cli.wiring.setup import require_amqp
 from diracmq_cli.wiring.signals import StopFlag
 from diracmq_cli.wiring.taking import take
@@ -29,6 +34,8 @@ if TYPE_CHECKING:
 
     from diracmq_cli.consumer.figures import Figures
     from diracmq_cli.consumer.worklist import Worklist
+    from diracmq_cli.core.message import Delivery, Handled, Settlement
+    from diracmq_cli.core.model import QueueSpec
     from diracmq_cli.core.ports import Receiver
     from diracmq_cli.operations.refusing import Refusals
     from diracmq_cli.operations.screening import Screen
@@ -38,8 +45,12 @@ if TYPE_CHECKING:
     from diracmq_cli.wiring.taking import Tell
     from diracmq_cli.wiring.target import Target
 
-FIRST_SPAN = 30.0
-"""Seconds whose tenth is the first pause between readings at most (``Backoff``); they grow to five minutes."""
+OUTAGE = 60.0
+"""Seconds of an outage that one reading bridges; after that another one is begun, for ever. Its tenth is the longest
+first pause, so that a broker that was only restarted is found soon."""
+
+LONGEST_PAUSE = 60.0
+"""Seconds between two attempts at most."""
 
 _log = logging.getLogger("dirac-consumer")
 
@@ -64,22 +75,31 @@ class Source:
         failed: Callable[[BaseException], None],
     ) -> None:
         options.check()
-        options.check_for(target.queue)
         require_amqp(target.service)
         self.queue = target.queue
         self.address = str(target.queue.address)
         self.rejects_to_directory = options.reject_to is not None
-        self.in_hand_limit = (target.queue.consumer_timeout or BROKER_CONSUMER_TIMEOUT) / 2
-        """Seconds after which a message that waits for another try goes back."""
+        self.patience = target.queue.consumer_timeout or BROKER_CONSUMER_TIMEOUT
+        """Seconds for which the broker lets a message be in hand."""
+        self.in_hand_limit = self.patience / 2
+        """Seconds after which a message that waits here goes back."""
         self._new_setup, self._target, self._options = new_setup, target, options
         self._worklist, self._figures, self._failed = worklist, figures, failed
         self._stop = StopFlag()
         self._hands = Hands(self._put)
-        self._receiver: Receiver | None = None
+        self._talk = LogTalk(_log)
+        self._work: _Watched | None = None
         self._screen: Screen | None = None
         self._refused = 0
-        self._connections = 0
+        self._connections = self._in_hand = 0
+        self._told: MQError | None = None
         self._thread = threading.Thread(target=self._run, daemon=True, name=f"read {target.spec.name}")
+
+    # -- from any thread -------------------------------------------------------------------------------------------
+
+    def count(self, event: Event, number: int = 1) -> None:
+        """Something happened to messages of this queue."""
+        self._figures.count(self.address, event, number)
 
     # -- the host's thread -----------------------------------------------------------------------------------------
 
@@ -91,20 +111,26 @@ class Source:
         """Take nothing more; it ends when everything in hand is settled."""
         self._stop.ask()
 
-    def join(self, timeout: float) -> None:
-        """Wait for its end, if it was begun; what is still in hand then goes back."""
-        if self._thread.ident is None:
-            return
-        self._thread.join(timeout)
-        if self._thread.is_alive():
-            self._hands.abandon()
+    def abandon(self) -> None:
+        """Put back what is in hand and not settled: nobody will say what is to become of it."""
+        self._hands.abandon()
+
+    def join(self, timeout: float) -> bool:
+        """Wait for its end, if it was begun; whether it has come."""
+        if self._thread.ident is not None:
             self._thread.join(timeout)
+        return not self._thread.is_alive()
 
     @property
     def heard(self) -> float | None:
         """When the broker last gave a sign of life (monotonic); None without a connection."""
-        receiver = self._receiver
+        receiver = None if self._work is None else self._work.receiver
         return None if receiver is None else receiver.heard
+
+    @property
+    def renewing(self) -> bool:
+        """Whether it waits for what is in hand, to make the connection anew with another credential."""
+        return self._work is not None and self._work.renewing
 
     def refused_since(self) -> int:
         """How many were refused by their origin since this was last asked."""
@@ -115,83 +141,130 @@ class Source:
     # -- in the thread ---------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        backoff = Backoff(FIRST_SPAN, random.random)
+        try:
+            self._read_for_ever()
+        except Abandoned:
+            pass
+        except BaseException as error:
+            self._failed(error)
+
+    def _read_for_ever(self) -> None:
+        backoff = Backoff(OUTAGE, random.random)
         while not self._stop.requested:
             before = self._connections
             try:
-                take(self._new_setup(), self._target, self._options, console_of(self._stop), self._work)
+                self._read()
             except MQError as error:
-                if self._connections > before:
-                    backoff.reset()
                 lasting = not isinstance(error, WORTH_ANOTHER_TRY)
                 if lasting and not (self._connections and isinstance(error, CredentialError)):
-                    self._failed(error)
-                    return
-                self._wait(backoff.next(), error)
-            except BaseException as error:
-                self._failed(error)
-                return
+                    raise
+                if self._connections > before:
+                    backoff.reset()
+                self._wait(min(backoff.next(), LONGEST_PAUSE), error)
 
     def _wait(self, pause: float, error: MQError) -> None:
-        _log.warning("%s: %s; trying again in %s", self.address, error, format_duration(pause))
-        select.select([self._stop.wake_fd], [], [], pause)
+        """Wait; that is told once for each kind of trouble."""
+        if self._told is None or self._told.exit_status != error.exit_status:
+            _log.warning("%s: %s; trying again in %s", self.address, error, format_duration(pause))
+        self._told = error
+        wait(self._stop, [], pause)
 
-    def _work(self, screen: Screen, refusals: Refusals, around: Around) -> tuple[_Watched, Tell]:
+    def _read(self) -> None:
+        with ExitStack() as afterwards:
+            console = Console(
+                stop=self._stop,
+                talk=self._talk,
+                writer=Writer(-1, "nothing"),
+                look=Look(),
+                json=False,
+                verbose=True,
+                afterwards=afterwards,
+            )
+            take(self._new_setup(), self._target, self._options, console, self._make_work)
+
+    def _make_work(self, screen: Screen, refusals: Refusals, around: Around) -> tuple[_Watched, Tell]:
+        self.count(Event.REFUSED, self.refused_since())
         self._screen, self._refused = screen, 0
-        options = self._options
-        request = HandleRequest(queue=self.address, jobs=options.jobs, on_fail=OnFail.REQUEUE)
-        handling = Handling(self._hands, screen, options.limits, request, refusals, around, on_handled=lambda *_: None)
-        return _Watched(self, handling), lambda: None
+        request = HandleRequest(queue=self.address, jobs=self._options.jobs, on_fail=OnFail.REQUEUE)
+        self._work = _Watched(self, self._hands, screen, self._options.limits, request, refusals, around)
+        return self._work, lambda: None
 
     def _put(self, coming: Held | End) -> None:
         if isinstance(coming, Held):
-            self._figures.count(self.address, Event.RECEIVED)
-            self._figures.in_hand(+1)
+            self.count(Event.RECEIVED)
+            self.hold(+1)
             self._worklist.put(Task(coming, self))
 
-    def connected(self, receiver: Receiver) -> None:
+    def hold(self, change: int) -> None:
+        """So many messages more (or fewer) are in hand."""
+        self._in_hand += change
+        self._figures.in_hand(change)
+
+    def connected(self) -> None:
         """There is a connection."""
-        self._receiver = receiver
         self._connections += 1
         if self._connections > 1:
-            self._figures.count(self.address, Event.RECONNECTED)
-            _log.info("%s: connected again", self.address)
+            self.count(Event.RECONNECTED)
+        if self._told is not None:
+            _log.info("%s: connected", self.address)
+        self._told = None
 
     def disconnected(self) -> None:
-        """There is none any more."""
-        self._receiver = None
+        """There is none any more, and nothing is in hand."""
+        self.hold(-self._in_hand)
+        self._worklist.forget()
 
 
-class _Watched:
-    """A handling whose connections its source knows (``wiring.taking.Taking``)."""
+class _Watched(Handling):
+    """A handling whose connections its source knows."""
 
-    def __init__(self, source: Source, handling: Handling) -> None:
-        self._source, self._handling = source, handling
-
-    @property
-    def settled(self) -> int:
-        return self._handling.settled
-
-    @property
-    def taken(self) -> int:
-        return self._handling.taken
-
-    @property
-    def missing(self) -> int | None:
-        return self._handling.missing
+    def __init__(
+        self,
+        source: Source,
+        hands: Hands,
+        screen: Screen,
+        limits: Limits,
+        request: HandleRequest,
+        refusals: Refusals,
+        around: Around,
+    ) -> None:
+        super().__init__(hands, screen, limits, request, refusals, around, self._handled)
+        self._source = source
+        self.receiver: Receiver | None = None
 
     def over(self, receiver: Receiver) -> bool:
-        self._source.connected(receiver)
+        """See ``stints.Work``."""
+        self.receiver = receiver
+        self._source.connected()
         try:
-            return self._handling.over(receiver)
+            return super().over(receiver)
         finally:
+            self.receiver = None
             self._source.disconnected()
+
+    def _handled(self, _delivery: Delivery, _settlement: Settlement, _handled: Handled) -> None:
+        self._source.hold(-1)
 
 
 def sources_heard(sources: list[Source]) -> tuple[int, float]:
     """How many of them are connected, and when the most silent of those was last heard (monotonic; now for none)."""
     heard = [moment for source in sources if (moment := source.heard) is not None]
     return len(heard), min(heard, default=time.monotonic())
+
+
+def check_queue(queue: QueueSpec, reject_to: str | None, section: str) -> None:
+    """See that messages of a queue can be taken, and given up.
+
+    Raises:
+        ConfigError: they cannot.
+    """
+    if queue.type is QueueType.STREAM:
+        raise ConfigError(f"{queue.address} is a stream: reading takes nothing from it ({queue.source})")
+    if queue.dead_letter_queue is None and reject_to is None:
+        raise ConfigError(
+            f"{queue.address} has no dead-letter queue: what is given up would be destroyed ({queue.source})",
+            hint=f"give the queue a DeadLetterQueue in the CS, or {section} a directory: RejectTo",
+        )
 
 
 def consume_options(address: str, prefetch: int, trust: TrustOptions, reject_to: str | None) -> ConsumeOptions:
@@ -205,4 +278,5 @@ def consume_options(address: str, prefetch: int, trust: TrustOptions, reject_to:
         trust=trust,
         on_untrusted=OnUntrusted.DEAD,
         reject_to=reject_to,
+        outage=OUTAGE,
     )

@@ -1,30 +1,28 @@
-"""One of a consumer's threads: an instance of the module, and what becomes of the messages that it is given."""
+"""One of a consumer's threads: an instance of the module, and the messages that it is given one by one."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from diracmq_cli.consumer.deadletters import DeadLetters
-from diracmq_cli.consumer.figures import Event
+from diracmq_cli.consumer.ends import Again, Done, End, end_of, words
 from diracmq_cli.consumer.forwards import Forwards
 from diracmq_cli.consumer.job import Job
 from diracmq_cli.consumer.module import ConsumerModule
-from diracmq_cli.consumer.outcomes import Reject, Retry
-from diracmq_cli.consumer.tries import key_of
-from diracmq_cli.core.message import Handled, Settlement
+from diracmq_cli.consumer.settling import Settling, Shared
 from diracmq_cli.core.quantity import format_duration
 from diracmq_cli.errors import MQError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from diracmq_cli.consumer.figures import Figures
-    from diracmq_cli.consumer.tries import Tries
-    from diracmq_cli.consumer.worklist import Task, Worklist
-    from diracmq_cli.core.consumerspec import ConsumerSpec
+    from diracmq_cli.consumer.worklist import Task
     from diracmq_cli.wiring.setup import Setup
 
 FLUSH_EVERY = 1.0
@@ -34,8 +32,20 @@ _LOOK_EVERY = 1.0
 _log = logging.getLogger("dirac-consumer")
 
 
-class Failed(Exception):
-    """A try that failed without an exception of its own."""
+@dataclass(frozen=True, slots=True)
+class At:
+    """What a worker is at, in words, and since when (monotonic)."""
+
+    what: str
+    since: float
+
+    @property
+    def seconds(self) -> float:
+        """For how long."""
+        return time.monotonic() - self.since
+
+    def __str__(self) -> str:
+        return f"{self.what} has been going on for {format_duration(self.seconds)}"
 
 
 class Worker:
@@ -44,6 +54,8 @@ class Worker:
     Args:
         number: which of the consumer's workers this is, from 0.
         make: makes the module, in the thread.
+        shared: what it has in common with the other workers.
+        setup: where it logs in; of this thread alone.
         failed: told of what ends the consumer.
     """
 
@@ -51,32 +63,39 @@ class Worker:
         self,
         number: int,
         make: Callable[[], ConsumerModule],
-        spec: ConsumerSpec,
+        shared: Shared,
         setup: Setup,
-        worklist: Worklist,
-        tries: Tries,
         figures: Figures,
         failed: Callable[[BaseException], None],
     ) -> None:
-        self._number, self._make, self._spec = number, make, spec
-        self._worklist, self._tries, self._figures, self._failed = worklist, tries, figures, failed
+        self._number, self._make, self._shared = number, make, shared
+        self._figures, self._failed = figures, failed
         self._forwards = Forwards(setup, figures)
         self._dead_letters = DeadLetters(setup)
+        self._settling = Settling(shared, self._dead_letters)
         self._unflushed: list[Task] = []
         self._flushed = time.monotonic()
         self.ready = threading.Event()
         """Set when the module is initialized, or could not be."""
-        self.at: tuple[float, str] | None = None
-        """Since when (monotonic) it has been at work on which message."""
-        self._thread = threading.Thread(target=self._run, daemon=True, name=f"{spec.name} {number}")
+        self.idle = threading.Event()
+        """Set when it executes nothing any more, and has said what is to become of all that it has executed."""
+        self.at: At | None = None
+        """What it is at now, if that is the module's work."""
+        self._may_finalize = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True, name=f"{shared.spec.name} {number}")
 
     def start(self) -> None:
         """Begin: initialize the module, then handle messages."""
         self._thread.start()
 
-    def join(self) -> None:
-        """Wait for its end: the message in hand is settled, the module finalized."""
-        self._thread.join()
+    def finish(self) -> None:
+        """Everything is settled: the module may be finalized; ``join`` waits for that."""
+        self._may_finalize.set()
+
+    def join(self, timeout: float) -> bool:
+        """Wait for its end; whether it has come."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
 
     # -- in the thread ---------------------------------------------------------------------------------------------
 
@@ -85,157 +104,89 @@ class Worker:
             module = self._make()
             module.initialize()
         except BaseException as error:
-            self._failed(error)
-            self.ready.set()
+            self._fail("initialized", error)
+            self.idle.set()
             return
-        self.ready.set()
+        finally:
+            self.ready.set()
         try:
             self._handle(module)
         except BaseException as error:
             self._failed(error)
-        finally:
-            self._finish(module)
-            self._forwards.close()
+        self.idle.set()
+        self._may_finalize.wait()
+        try:
+            module.finalize()
+        except BaseException as error:
+            self._fail("finalized", error)
+        self._forwards.close()
+        self._dead_letters.close()
+
+    def _fail(self, what: str, error: BaseException) -> None:
+        """The module is at fault, and what it raised is its own: an error of ours names what to mend."""
+        if isinstance(error, MQError):
+            self._failed(error)
+            return
+        _log.error("the module cannot be %s", what, exc_info=error)
+        self._failed(MQError(f"the module cannot be {what}: {words(error)}"))
 
     def _handle(self, module: ConsumerModule) -> None:
+        worklist = self._shared.worklist
         flushes = type(module).flush is not ConsumerModule.flush
-        while not self._worklist.closed:
-            task = self._worklist.get(0 if self._unflushed else _LOOK_EVERY)
-            if task is not None:
+        while not worklist.closed:
+            task = worklist.get(0 if self._unflushed else _LOOK_EVERY)
+            if task is not None and self._settling.begin(task):
                 self._take(module, task, flushes=flushes)
+            elif task is None:
+                self._dead_letters.rest()
             if flushes and (task is None or time.monotonic() - self._flushed >= FLUSH_EVERY):
                 self._flush(module)
         if flushes:
             self._flush(module)
 
     def _take(self, module: ConsumerModule, task: Task, *, flushes: bool) -> None:
-        if task.held.gone:
-            self._count(task, Event.LOST)
-            self._figures.in_hand(-1)
-            return
-        if task.giving_back:
-            self._settle(task, Settlement.REQUEUE, Event.RETURNED)
-            return
-        key = key_of(task.held.delivery)
-        tries = self._tries.of(key)
-        if tries >= self._spec.max_tries:  # it ended the last process
-            self._give_up(task, f"failed {tries} times, the last time it ended the consumer")
-            return
-        self._forwards.begin()
-        try:
-            self._execute(module, task, key, tries)
-        except Retry as error:
-            self._retry(task, error)
-        except Reject as error:
-            self._give_up(task, str(error) or "rejected")
-        except BaseException as error:  # SystemExit too: a message ends no consumer
-            self._has_failed(task, error)
+        end = self._execute(module, task)
+        if end is None:
+            self._settling.return_unexecuted(task)
+        elif flushes and isinstance(end, Done):
+            self._unflushed.append(task)
         else:
-            if flushes:
-                self._unflushed.append(task)
-            else:
-                self._done(task)
+            self._settling.end(task, end)
 
-    def _execute(self, module: ConsumerModule, task: Task, key: str, tries: int) -> None:
+    def _execute(self, module: ConsumerModule, task: Task) -> End | None:
+        """How it ended; None when it is not to begin any more."""
+        tries = self._shared.tries
         job = Job(
-            task.held.delivery, task.held.verdict, address=task.source.address, tries=tries, forwarding=self._forwards
+            task.held.delivery,
+            task.held.verdict,
+            address=task.source.address,
+            tries=tries.of(task.key),
+            forwarding=self._forwards,
         )
-        started = time.monotonic()
-        self.at = started, key
-        try:
-            with self._tries.at_work(self._number, key):
-                said = module.execute(job)
-        finally:
-            self.at = None
+        self._forwards.begin()
+        with tries.at_work(self._number, task.key, task.label):
+            if self._shared.worklist.closed or task.held.gone:  # it may have had to wait to be alone
+                return None
+            started = time.monotonic()
+            with self._being_at(f"the execution of {task.label}"):
+                end = end_of(lambda: module.execute(job))
             self._figures.executed(time.monotonic() - started)
-        if isinstance(said, dict) and said.get("OK") is False:
-            raise Failed(str(said.get("Message") or "S_ERROR"))
+        return end
 
     def _flush(self, module: ConsumerModule) -> None:
         tasks, self._unflushed = self._unflushed, []
         self._flushed = time.monotonic()
+        with self._being_at(f"the flush of {len(tasks)} messages"):
+            end = end_of(module.flush)
+        if not tasks and not isinstance(end, Done | Again):
+            _log.error("flush: %s", end.reason)
+        for task in tasks:
+            self._settling.end(task, end)
+
+    @contextmanager
+    def _being_at(self, what: str) -> Iterator[None]:
+        self.at = At(what, time.monotonic())
         try:
-            module.flush()
-        except Retry as error:
-            for task in tasks:
-                self._retry(task, error)
-        except BaseException as error:
-            if not tasks:
-                _log.error("flush: %s", _said(error))
-            for task in tasks:
-                self._has_failed(task, error)
-        else:
-            for task in tasks:
-                self._done(task)
-
-    def _finish(self, module: ConsumerModule) -> None:
-        for task in self._unflushed:
-            self._settle(task, Settlement.REQUEUE, Event.RETURNED)
-        try:
-            module.finalize()
-        except BaseException as error:
-            self._failed(error)
-
-    # -- what becomes of a message ---------------------------------------------------------------------------------
-
-    def _done(self, task: Task) -> None:
-        self._tries.done(key_of(task.held.delivery))
-        self._settle(task, Settlement.ACK, Event.HANDLED)
-
-    def _retry(self, task: Task, error: Retry) -> None:
-        self._count(task, Event.RETRIED)
-        self._put_off(task, self._spec.retry_delay if error.after is None else error.after)
-        _log.info("message %s comes again: %s", key_of(task.held.delivery), error)
-
-    def _has_failed(self, task: Task, error: BaseException) -> None:
-        key = key_of(task.held.delivery)
-        tries = self._tries.failed(key)
-        self._count(task, Event.FAILED)
-        most = self._spec.max_tries
-        level = logging.WARNING if isinstance(error, MQError) else logging.ERROR
-        trace = None if isinstance(error, (MQError, Failed)) else error
-        _log.log(level, "message %s failed (%d of %d): %s", key, tries, most, _said(error), exc_info=trace)
-        if tries >= most:
-            self._give_up(task, f"failed {tries} times: {_said(error)}")
-        else:
-            self._put_off(task, self._spec.retry_delay)
-
-    def _put_off(self, task: Task, delay: float) -> None:
-        """Keep it in hand until it is due, or give it back once it has been in hand for too long."""
-        left = task.source.in_hand_limit - (time.monotonic() - task.since)
-        task.giving_back = delay > left
-        self._worklist.put_later(task, max(0.0, min(delay, left)))
-
-    def _give_up(self, task: Task, reason: str) -> None:
-        key = key_of(task.held.delivery)
-        try:
-            kept = self._dead_letters.give_up(task, reason)
-        except MQError as error:
-            _log.warning("message %s cannot be dead-lettered now: %s", key, error)
-            self._put_off(task, self._spec.retry_delay)
-            return
-        _log.warning("message %s is given up: %s", key, reason)
-        self._figures.in_hand(-1)
-        self._count(task, Event.DEAD_LETTERED if kept else Event.LOST)
-        if kept:
-            self._tries.done(key)
-
-    def _settle(self, task: Task, settlement: Settlement, event: Event) -> None:
-        kept = task.held.settle(Handled(settlement=settlement, detail=event.value))
-        self._figures.in_hand(-1)
-        self._count(task, event if kept else Event.LOST)
-
-    def _count(self, task: Task, event: Event) -> None:
-        self._figures.count(task.source.address, event)
-
-
-def _said(error: BaseException) -> str:
-    return str(error) if isinstance(error, (MQError, Failed)) else f"{type(error).__name__}: {error}"
-
-
-def too_long(worker: Worker, limit: float) -> str | None:
-    """What to say of a worker that has been at one message for longer than ``limit`` seconds; else None."""
-    at = worker.at
-    if at is None or time.monotonic() - at[0] < limit:
-        return None
-    return f"message {at[1]} has been executed for {format_duration(time.monotonic() - at[0])}"
+            yield
+        finally:
+            self.at = None

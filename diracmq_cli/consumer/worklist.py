@@ -10,20 +10,41 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from diracmq_cli.consumer.tries import key_of
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from diracmq_cli.api.hands import Held
     from diracmq_cli.consumer.source import Source
 
 
 @dataclass(eq=False, slots=True)
 class Task:
-    """A message in hand. ``since`` is when it was taken (monotonic); ``giving_back`` when it has been in hand long
-    enough, and is to come again from its queue."""
+    """A message in hand, since when (monotonic), and what it is known by (``tries.key_of``).
+
+    ``fate`` is why it is to be given up, where that was decided already and could not be done.
+    """
 
     held: Held
     source: Source
     since: float = field(default_factory=time.monotonic)
-    giving_back: bool = False
+    key: str = ""
+    fate: str | None = None
+
+    def __post_init__(self) -> None:
+        self.key = key_of(self.held.delivery)
+
+    @property
+    def label(self) -> str:
+        """What to call it in a log."""
+        properties = self.held.delivery.message.properties
+        return f"message {properties.message_id or '(no id)'} of {self.held.delivery.queue}"
+
+    @property
+    def room(self) -> float:
+        """Seconds for which it may still wait in hand; the broker's patience is for its execution, too."""
+        return self.source.in_hand_limit - (time.monotonic() - self.since)
 
 
 class Worklist:
@@ -74,10 +95,26 @@ class Worklist:
             self._closed = True
             self._changed.notify_all()
 
-    def drain(self) -> list[Task]:
-        """Everything that was not handed out."""
+    def forget(self) -> None:
+        """Drop what is in hand no more: its connection has been lost."""
+        self._take_out(lambda task: task.held.gone)
+
+    def put_off_of(self, source: Source) -> list[Task]:
+        """Take out what was put off of that source."""
         with self._changed:
-            tasks = [*self._ready, *(task for _, _, task in self._later)]
-            self._ready.clear()
-            self._later.clear()
-        return tasks
+            found = [task for _, _, task in self._later if task.source is source]
+            self._later = [item for item in self._later if item[2].source is not source]
+            heapq.heapify(self._later)
+        return found
+
+    def drain(self) -> list[Task]:
+        """Take out everything."""
+        return self._take_out(lambda _task: True)
+
+    def _take_out(self, wanted: Callable[[Task], bool]) -> list[Task]:
+        with self._changed:
+            everything = [*self._ready, *(task for _, _, task in self._later)]
+            self._ready = deque(task for task in self._ready if not wanted(task))
+            self._later = [item for item in self._later if not wanted(item[2])]
+            heapq.heapify(self._later)
+        return [task for task in everything if wanted(task)]

@@ -113,6 +113,11 @@ class Handling:
         return self.settled
 
     @property
+    def renewing(self) -> bool:
+        """Whether it waits for the end of what is in hand, to make the connection anew."""
+        return self._renewing
+
+    @property
     def missing(self) -> int | None:
         """How many messages are still to be handled; None when there is no limit."""
         return None if self._limits.count is None else self._limits.count - self.settled
