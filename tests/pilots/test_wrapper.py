@@ -17,7 +17,7 @@ import pytest
 from support.broker import Broker
 from support.commands import take
 from support.faultproxy import FaultProxy
-from support.pilotjob import PilotJob, pilot_job, undated
+from support.pilotjob import FOLLOW, REPLAY, PilotJob, pilot_job, undated
 from support.proxies import Holder, by_hand
 from support.queues import QueueFactory
 from support.senders import tiny_disk
@@ -30,7 +30,6 @@ NUMBERS = [str(number) for number in range(1, 15001)]
 """More lines than a pipe holds."""
 
 BEGIN = ["status bootstrap running: ", "status payload running: "]
-REPLAY = "sed -n '/^----- spool of/,/^----- end of spool/{{/^{{/p}}' {log} | dirac-mq-send {queue} --from-json"
 
 
 class Place:
@@ -86,6 +85,16 @@ def test_all_well(place: Place) -> None:
     assert list(job.spool.iterdir()) == []
 
 
+def test_a_file_that_the_payload_writes(place: Place) -> None:
+    """It is followed to its end, by a sender of its own that ends with the payload."""
+    with place.job(["bash", "-c", f"{FOLLOW}echo one >> events.log; echo said; echo two >> events.log"]) as job:
+        assert job.ends() == 0
+    arrived = place.arrived()
+    assert sorted(arrived) == sorted([*BEGIN, "one", "two", "said", *_end(0)])
+    assert arrived.index("one") < arrived.index("two")
+    assert "one" not in undated(job.log)
+
+
 def test_no_network(place: Place) -> None:
     """What no broker took is in the batch log, and replayed from there later, in order, with its ids and stamps."""
     with place.job(DIRAC_MQ_BROKER=NOBODY) as job:
@@ -93,7 +102,7 @@ def test_no_network(place: Place) -> None:
         assert job.exit(3) == 3
     there = _spooled(job)
     assert undated("".join(f"{row['body']}\n" for row in there)) == [*BEGIN, "one", "two", *_end(3)]
-    replay = REPLAY.format(log=job.log_file, queue=place.queue)
+    replay = f"cd {place.directory} && {REPLAY}".replace("demo.pilots", place.queue)
     done = place.broker.command(["bash", "-c", replay], "pilot", DIRAC_MQ_CFG=place.environment["DIRAC_MQ_CFG"])
     assert done.status == 0, done.stderr
     got = take(place.broker, place.queue)

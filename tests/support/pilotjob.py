@@ -19,6 +19,18 @@ from diracmq_cli import devbroker
 
 WRAPPER = Path(__file__).parents[2] / "examples" / "pilot-wrapper.sh"
 
+FOLLOW = """\
+tail -n +1 -F --pid=$$ events.log 2> /dev/null |
+    dirac-mq-send "$PILOT_QUEUE" -q -l --spool &
+"""
+"""As the page has it: a payload's script has a file of its own followed."""
+
+REPLAY = """\
+sed -n '/^----- spool of/,/^----- end of spool/{/^{/p}' job.out |
+    dirac-mq-send demo.pilots --from-json
+"""
+"""As the page has it: what a pilot could not send is sent from its batch log."""
+
 PAYLOAD = r"""
 cat
 trap 'echo "last words"; exit 9' TERM
@@ -38,9 +50,9 @@ class PilotJob:
         self.stamp = secrets.token_hex(8)
         self.scratch = directory / "scratch"
         self.scratch.mkdir(exist_ok=True)
-        self._log = directory / f"{self.stamp}.out"
-        self._errors = directory / f"{self.stamp}.err"
-        self._told = directory / f"{self.stamp}.told"
+        self._log = directory / "job.out"
+        self._errors = directory / "job.err"
+        self._told = directory / "told"
         os.mkfifo(self._told)
         self._telling = os.open(self._told, os.O_RDWR)
         pilot = devbroker.environment(broker.directory, devbroker.Role.PILOT)
@@ -68,10 +80,6 @@ class PilotJob:
     def errors(self) -> str:
         """What is beside it: standard error."""
         return self._errors.read_text(errors="backslashreplace")
-
-    @property
-    def log_file(self) -> Path:
-        return self._log
 
     @property
     def spool(self) -> Path:
