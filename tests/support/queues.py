@@ -19,6 +19,7 @@ _RIGHTS = {
     "Consumers": "group:dirac_user",
     "Watchers": "group:dirac_user",
 }
+_QUEUES = "/Resources/MQServices/dev/Queues"
 _numbers = itertools.count(1)
 _files: list[Path] = []
 """The CFG files of all queues that are there now: rights are set as a whole."""
@@ -50,10 +51,21 @@ class QueueFactory:
         self._names.append(name)
         self._sections.append(f"{name}\n{{\n{body}\n}}")
         cfg = self._directory / f"queues-{len(self._names)}.cfg"
-        cfg.write_text(_nest("Resources/MQServices/dev/Queues", "\n".join(self._sections)))
+        cfg.write_text(_nest(_QUEUES.strip("/"), "\n".join(self._sections)))
         _files.append(cfg)
         self.apply()
         return name, cfg
+
+    def from_file(self, cfg: Path) -> Path:
+        """Make the queues of a CFG that is there already; they are removed as the others are."""
+        mine = self._directory / cfg.name
+        mine.write_text(cfg.read_text())
+        _files.append(mine)
+        section = load_configuration(LocalSources(cfg_files=(str(cfg),), environment={})).tree.at(_QUEUES)
+        assert section is not None, f"no queues in {cfg}"
+        self._names += section.sections
+        self.apply()
+        return mine
 
     def apply(self) -> None:
         """Put every queue and right on the broker."""

@@ -28,12 +28,15 @@ def consumer(
     """A consumer that takes messages by now; ``queues`` is the CFG that knows its queue."""
     cfg = directory / "consumer.cfg"
     cfg.write_text(section(queue, module, **options))
+    with component(broker, directory, NAME, "--cfg", str(queues), "--cfg", str(cfg), *argv) as started:
+        yield started
+
+
+@contextmanager
+def component(broker: Broker, directory: Path, name: str, *argv: str, **environment: str) -> Iterator[Running]:
+    """``dirac-consumer`` with arguments, which takes messages by now."""
     state = str(directory / "state")
-    with running(
-        broker,
-        ["dirac-consumer", NAME, "--cfg", str(queues), "--cfg", str(cfg), *argv],
-        XDG_STATE_HOME=state,
-        DIRAC_ROOT_PATH=state,
-    ) as component:
-        component.says("takes from", 60)
-        yield component
+    places = {"XDG_STATE_HOME": state, "DIRAC_ROOT_PATH": state, **environment}
+    with running(broker, ["dirac-consumer", name, *argv], **places) as started:
+        started.says("takes from", 60)
+        yield started
