@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import json
 
-from diracmq_cli import ConsumerModule, Reject
-from diracmq_cli.consumer import Job
+from diracmq_cli.consumer import ConsumerModule, Job, Reject
 
 REPLICAS = {"/lhcb/data/1.raw": ["CERN-DISK"], "/lhcb/data/2.raw": ["GRIDKA-DISK"]}
 """Here the file catalogue would be asked."""
