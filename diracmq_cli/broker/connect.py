@@ -63,7 +63,7 @@ def connect(
             later. None when the session has no end of its own: then each answer may take ``timeout`` (at least a few
             seconds: giving back what is held must not fail because the time for taking was short).
         wake_fd: read end of a pipe that signals write to (``signal.set_wakeup_fd``).
-        heartbeat: seconds; a broker that is silent for longer counts as lost.
+        heartbeat: seconds, or less where the broker proposes that; a broker that is silent for longer counts as lost.
         client_name: what the broker's operator sees as the connection's name.
 
     Raises:
@@ -128,7 +128,7 @@ def parameters_of(
     return ConnectionParameters(
         virtual_host=service.vhost,
         credentials=ExternalCredentials() if password is None else PlainCredentials(login, password.value),
-        heartbeat=heartbeat,
+        heartbeat=lambda _connection, proposed: min(heartbeat, int(proposed) or heartbeat),
         client_properties={
             "product": "diracmq_cli",
             "version": __version__,

@@ -198,6 +198,8 @@ class Host:
         while not self._stop.requested and not self._ended.requested:
             select.select([self._stop.wake_fd, self._ended.wake_fd], [], [], TICK)
             self._tick()
+        if self._stop.requested:
+            _log.info("told to end: what is in hand is finished first")
 
     def _tick(self) -> None:
         self._note_figures()

@@ -108,10 +108,10 @@ class Redrive:
         reason = _obstacle(delivery)
         if reason is None and verdict.level is None:
             reason = verdict.reason or "its origin contradicts itself"
-        if reason is None and "x-death" not in delivery.message.headers:
-            reason = "it is no dead letter: it has no x-death"
         if reason is not None:
             return Left(reason)
+        if "x-death" not in delivery.message.headers:
+            return self._given_up(delivery, verdict)
         try:
             first = publication(delivery)
         except VerificationError as error:
@@ -132,6 +132,19 @@ class Redrive:
             exchange=first.exchange if first.exchange in target.feeds - {target.exchange} else None,
         )
         return Onward(target, as_moved(delivery.message, move, first.routing_key))
+
+    def _given_up(self, delivery: Delivery, verdict: Verdict) -> Onward | Left:
+        """What no broker dead-lettered: a consumer has, among the Movers, and says which queue it was taken from."""
+        move = None if verdict.moved_by is None else read_move(delivery.message.headers.get(MOVED_HEADER))
+        if move is None:
+            return Left("it is no dead letter: it has no x-death")
+        target = next((queue for queue in self.targets.values() if str(queue.address) == move.source), None)
+        if target is None:
+            return Left(f"was moved from {move.source}, and the CS does not send the dead letters of that queue here")
+        if target.name in self.unheard:
+            return Left(f"was moved from {move.source}, and {self.by} is not among the Movers of that queue")
+        again = Move(by=self.by, source=str(self.source.address), user_id=move.user_id, level=verdict.level)
+        return Onward(target, as_moved(delivery.message, again, delivery.message.routing_key))
 
     def _doubt(self, first: Publication, verdict: Verdict) -> str | None:
         """Why the sender may have made up that it died in ``first.queue``."""
