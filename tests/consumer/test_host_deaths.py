@@ -88,7 +88,7 @@ def test_the_innocent_beside_it(devbroker: Broker, make_queue: QueueFactory, tmp
         if done.status == 0:
             break
         assert done.status == 7, done.stderr
-        until(lambda: devbroker.count(name) + ("ends slow" in consumer.written) == 2, lambda: str(consumer.written))
+        until(lambda: devbroker.count(name) > 0, lambda: str(consumer.written))  # what was in hand is back
     assert [body for _, _, body in take(devbroker, dead)] == [b"poison"]
     assert "ends slow" in consumer.written
     assert devbroker.count(name) == 0
