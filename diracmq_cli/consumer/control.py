@@ -7,6 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from diracmq_cli.consumer.usage import started
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -25,10 +27,14 @@ class Control:
         self.stop_file = directory / STOP_FILE
 
     def begin(self) -> None:
-        """Make the directory, and remove a file that asked for the end of an earlier run."""
+        """Make the directory, and remove a file that asked for the end of an earlier run.
+
+        One that is younger than this process is meant for it: a supervisor may ask before Python has come this far.
+        """
         try:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.stop_file.unlink(missing_ok=True)
+            if self.stop_file.exists() and self.stop_file.stat().st_mtime < started():
+                self.stop_file.unlink(missing_ok=True)
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             _log.warning("%s cannot be used: %s; only a signal ends this consumer", self.directory, reason)

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 from diracmq_cli.api.preloading import preload
 from diracmq_cli.config import module_option
 from diracmq_cli.consumer.figures import Event, Figures
+from diracmq_cli.consumer.health import State
 from diracmq_cli.consumer.module import ConsumerModule, Surroundings
+from diracmq_cli.consumer.monitor import Monitor
 from diracmq_cli.consumer.quota import Quota
 from diracmq_cli.consumer.settling import Shared
 from diracmq_cli.consumer.source import Source, check_queue, consume_options, sources_heard
@@ -85,6 +87,8 @@ class Host:
             spec=spec, worklist=self._worklist, tries=self._tries, quota=Quota(spec.max_messages, self._enough)
         )
         self._workers = [self._worker(number, shared) for number in range(spec.concurrency)]
+        addresses = tuple(source.address for source in self._sources)
+        self._monitor = Monitor(spec, self.figures, addresses, self._workers, self._new_setup)
         self._tell_of_timeouts()
 
     def run(self) -> None:
@@ -95,10 +99,10 @@ class Host:
         """
         preload()
         self._control.begin()
+        self._monitor.begin()
         for worker in self._workers:
             worker.start()
-        for worker in self._workers:
-            worker.ready.wait()
+        self._wait_for(lambda worker: worker.ready.wait(TICK), State.STARTING)
         if self.failure is None:
             for source in self._sources:
                 source.start()
@@ -204,6 +208,7 @@ class Host:
     def _tick(self) -> None:
         self._note_figures()
         self._look_at_workers()
+        self._monitor.tick(State.RUNNING)
         for source in self._sources:
             if source.renewing:  # it waits for what is in hand
                 for task in self._worklist.put_off_of(source):
@@ -237,10 +242,11 @@ class Host:
 
     def _end(self) -> None:
         """Finish what is being executed and settle it, put back the rest, and let the modules clean up."""
+        self._monitor.tick(State.STOPPING)
         self._worklist.close()
         for source in self._sources:
             source.stop()
-        self._wait_for(lambda worker: worker.idle.wait(TICK))
+        self._wait_for(lambda worker: worker.idle.wait(TICK), State.STOPPING)
         for task in self._worklist.drain():
             if not task.held.gone:
                 task.source.count(Event.RETURNED)
@@ -251,16 +257,18 @@ class Host:
                 _log.warning("%s: the connection does not end in %s", source.address, format_duration(FAREWELL))
         for worker in self._workers:
             worker.finish()
-        self._wait_for(lambda worker: worker.join(TICK))
+        self._wait_for(lambda worker: worker.join(TICK), State.STOPPING)
         self._tries.close()
         self._note_figures()
+        self._monitor.end()
         _log.info("%s ends: %s", self._spec.name, self._total())
 
-    def _wait_for(self, done: Callable[[Worker], bool]) -> None:
+    def _wait_for(self, done: Callable[[Worker], bool], state: State) -> None:
         """Wait until that is true of every worker, with an eye on those that hang."""
         for worker in self._workers:
             while not done(worker):
                 self._look_at_workers()
+                self._monitor.tick(state)
 
     def _total(self) -> str:
         snapshot = self.figures.snapshot()
