@@ -85,12 +85,11 @@ run_payload() {
     "$@" < /dev/null >&8 2>&1 7>&- 8>&- &
     payload=$!
     exec 8>&-
-    [ -z "$told" ] || kill -TERM "$payload"
+    [ -z "$told" ] || stop_payload
     wait "$payload" 2> /dev/null
     code=$?
-    if [ -n "$told" ]; then # that ends the wait
+    if [ -n "$told" ]; then # that ends the wait before its time
         end=killed
-        gone "$payload" "$delay" 4 || kill -KILL "$payload"
         wait "$payload" 2> /dev/null
         code=$?
     fi
@@ -106,8 +105,15 @@ run_payload() {
 told_to_end() {
     [ -z "$told" ] || return
     told=$SECONDS
-    [ -z "$payload" ] || kill -TERM "$payload" 2> /dev/null
     status pilot stopping "SIGTERM, $delay s left"
+    stop_payload
+}
+
+# All of it in the trap: a signal just before a wait does not end that.
+stop_payload() {
+    [ -n "$payload" ] || return
+    kill -TERM "$payload" 2> /dev/null
+    gone "$payload" "$delay" 4 || kill -KILL "$payload"
 }
 
 end_sender() {

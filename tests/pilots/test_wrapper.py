@@ -158,30 +158,39 @@ def test_a_proxy_that_is_renewed_late(place: Place, tmp_path: Path) -> None:
 @pytest.mark.parametrize("group", [True, False], ids=["to all", "to the wrapper"])
 def test_wall_time(place: Place, group: bool) -> None:
     """SIGTERM: the payload is told, has its last words, and its status; all of it is sent."""
-    with place.job() as job:
+    with place.job(PILOT_KILL_DELAY="60") as job:
         job.say("one")
         job.terminate(group=group)
         assert job.ends() == 9
     arrived = place.arrived()
     assert arrived[:3] == [*BEGIN, "one"]
-    assert {"status pilot stopping: SIGTERM, 10 s left", "last words"} < set(arrived)
+    assert {"status pilot stopping: SIGTERM, 60 s left", "last words"} < set(arrived)
     assert arrived[-2:] == ["status payload failed: status 9", "status pilot killed: "]
 
 
-@pytest.mark.parametrize("group", [True, False], ids=["to all", "to the wrapper"])
-def test_wall_time_without_network(place: Place, group: bool) -> None:
+def test_wall_time_without_network(place: Place) -> None:
     """A payload that does not listen is ended in time for the rest to be in the batch log."""
     with place.job(
         ["bash", "-c", "trap '' TERM; echo deaf; while :; do sleep 0.1; done"],
         DIRAC_MQ_BROKER=NOBODY,
-        PILOT_KILL_DELAY="5",
     ) as job:
-        job.logs("deaf")
-        job.terminate(group=group)
+        job.logs("\ndeaf\n")
+        job.complains("trying again")
+        job.terminate(group=True)
         assert job.ends() == 128 + signal.SIGKILL
     bodies = undated("".join(f"{row['body']}\n" for row in _spooled(job)))
-    assert {"deaf", "status pilot stopping: SIGTERM, 5 s left"} < set(bodies)
+    assert {"deaf", "status pilot stopping: SIGTERM, 10 s left"} < set(bodies)
     assert bodies[-2:] == ["status payload failed: status 137", "status pilot killed: "]
+
+
+def test_sigterm_just_before_the_wait(place: Place, tmp_path: Path) -> None:
+    """A payload that does not listen is ended also when the signal finds the wrapper between its start and the wait."""
+    setup = tmp_path / "setup.sh"
+    setup.write_text('wait() { sleep 1; builtin wait "$@"; }')
+    deaf = "trap '' TERM; kill -TERM $PPID; while :; do sleep 0.1; done"
+    with place.job(["bash", "-c", deaf], PILOT_SETUP=str(setup), PILOT_KILL_DELAY="5") as job:
+        assert job.ends() == 128 + signal.SIGKILL
+    assert "status payload failed: status 137" in undated(job.log)
 
 
 def test_sigkill(place: Place) -> None:
@@ -204,7 +213,7 @@ def test_a_full_disk(place: Place, network: bool, tmp_path: Path) -> None:
             if network:
                 job.say("one")
                 job.until(lambda: place.broker.count(place.queue) == 3, "line confirmed")
-            job.say(*NUMBERS)
+            job.count(len(NUMBERS))
             assert job.exit(7) == 7
     assert [line for line in job.log.splitlines() if line.isdigit()] == NUMBERS
     arrived = place.arrived()

@@ -35,8 +35,9 @@ PAYLOAD = r"""
 cat
 trap 'echo "last words"; exit 9' TERM
 exec 3<> "$1"
-while read -r line <&3; do
-    case $line in "exit "*) exit "${line#exit }" ;; *) echo "$line" ;; esac
+while :; do
+    read -t 0.2 -r line <&3 || continue # a signal just before a read does not end that
+    case $line in "exit "* | "seq "*) $line ;; *) echo "$line" ;; esac
 done
 """
 """A payload that says what it is told to say, lets us see what is on its standard input, and ends as it is told."""
@@ -106,6 +107,11 @@ class PilotJob:
         """Have the payload say something, and wait until it is in the batch log."""
         os.write(self._telling, "".join(f"{line}\n" for line in lines).encode())
         self.logs(f"{lines[-1]}\n")
+
+    def count(self, last: int) -> None:
+        """Have the payload say the numbers up to ``last``, at once."""
+        os.write(self._telling, f"seq {last}\n".encode())
+        self.logs(f"\n{last}\n")
 
     def exit(self, status: int) -> int:
         """Have the payload end; the status of the whole."""
