@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import resource
+import signal
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from support.deliveries import BROKER, a_delivery
@@ -43,3 +47,16 @@ def made(kind: type[M], **options: Any) -> tuple[M, Counter[str]]:
 def a_job(delivery: Delivery | None = None, origin: Verdict = BROKER) -> Job:
     """A message that has come for the first time."""
     return Job(delivery or a_delivery(), origin, address="dev::Queues::demo.jobs", tries=0, forwarding=NoForwarding())
+
+
+@contextmanager
+def limited_files(octets: int) -> Iterator[None]:
+    """No file may become longer than ``octets``."""
+    allowed = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (octets, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, allowed)

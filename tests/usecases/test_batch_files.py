@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-import resource
-import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from support.crashing import MESSAGES
 from support.deliveries import a_delivery
-from support.modules import a_job, made
+from support.modules import a_job, limited_files, made
 
 from diracmq_cli.consumer import Retry
 from diracmq_cli.errors import ConfigError, OutputError
@@ -27,19 +23,6 @@ def _files(path: Path) -> list[str]:
     """What is in the files that have their names, in the order of their making."""
     closed = sorted(path.glob("*.ndjson"), key=lambda file: file.stat().st_mtime_ns)
     return [file.read_text() for file in closed]
-
-
-@contextmanager
-def _limited(octets: int) -> Iterator[None]:
-    """No file may become longer than ``octets``."""
-    allowed = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (octets, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, allowed)
 
 
 def test_envelopes(tmp_path: Path) -> None:
@@ -129,7 +112,7 @@ def test_the_disk_refuses(tmp_path: Path) -> None:
     module.execute(a_job(a_delivery(b"before")))
     module.flush()
     module.execute(a_job(a_delivery(b"x" * 100_000)))
-    with _limited(50_000), pytest.raises(Retry, match="cannot write to"):
+    with limited_files(50_000), pytest.raises(Retry, match="cannot write to"):
         module.flush()
     module.execute(a_job(a_delivery(b"after")))
     module.flush()

@@ -57,6 +57,13 @@ def test_six_fields(body: str) -> None:
     assert not said.finished
 
 
+def test_six_fields_among_lines() -> None:
+    """A batch of a wrapper's holds its status messages between the payload's lines."""
+    body = f"before\n{json.dumps(STATUS)}\nafter\n".encode()
+    shown = [f"{SENT} before", "2026-11-24T01:00:00Z [wn17 Install started] DIRACOS 2.50\\n", f"{SENT} after"]
+    assert _lines(body, **{"dirac-lines": 3}) == shown
+
+
 @pytest.mark.parametrize(
     ("timestamp", "shown"),
     [

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import resource
-import signal
 import stat
 import subprocess
 import sys
@@ -14,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from support.crashing import MESSAGES, PILOTS
+from support.modules import limited_files
 from support.senders import chance
 
 from diracmq_cli.errors import OutputError
@@ -156,15 +155,8 @@ def test_the_disk_refuses(tmp_path: Path) -> None:
     store.flush()
     _say(store, "p1", "b" * 5000)
     _say(store, "p2", "c")
-    allowed = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4000, limits[1]))
-    try:
-        with pytest.raises(OutputError, match=r"cannot keep pilots' logs in .*: "):
-            store.flush()
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, allowed)
+    with limited_files(4000), pytest.raises(OutputError, match=r"cannot keep pilots' logs in .*: "):
+        store.flush()
     assert store.flush() == []
     for _ in range(2):  # the second time it is a repeat of nothing, for it has no id
         _say(store, "p1", "d")

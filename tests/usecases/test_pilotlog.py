@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from support.broker import Broker
 from support.commands import rows
 from support.forked import Fleet, fleet_in
 from support.queues import QueueFactory
+from support.senders import tiny_disk
 from support.usecases import consumer
 
 RIGHTS = "group:dirac_user, group:dirac_pilot"
@@ -141,6 +143,34 @@ def test_killed_in_the_middle(
 
 def _written(path: Path) -> int:
     return sum(map(len, _logs(path).values()))
+
+
+def test_the_disk_is_full(devbroker: Broker, make_queue: QueueFactory, fleet: Fleet, tmp_path: Path) -> None:
+    """That is no message's fault: nothing is given up, and when there is room again everything is written."""
+    dead, _ = make_queue()
+    name, cfg = make_queue("quorum", DeliveryLimit=1_000_000, DeadLetterQueue=dead)
+    pilots = Pilots(devbroker, fleet, name, cfg, tmp_path, 3)
+    with tiny_disk(tmp_path / "logs", "1m") as logs:
+        options = {"Directory": logs / "pilots", "MaxTries": 1}
+        with consumer(devbroker, tmp_path, cfg, name, "PilotLog", **options) as component:
+            assert set(pilots.send(1)) == {0}
+            _until(lambda: _written(logs / "pilots") == 3, 60, lambda: component.stderr)
+            filler = logs / "filler"
+            with filler.open("wb", buffering=0) as file, suppress(OSError):
+                while True:
+                    file.write(b"x" * 512)
+            assert set(pilots.send(500)) == {0}
+            component.says("no space left on device", 60)
+            filler.unlink()
+            _until(lambda: _written(logs / "pilots") >= 3 * 501, 60, lambda: component.stderr)
+            component.signal(15)
+            done = component.end(60)
+        got = _logs(logs / "pilots")
+    assert done.status == 0
+    assert {pilot: sorted(lines) for pilot, lines in got.items()} == {
+        pilot: sorted(lines) for pilot, lines in pilots.said.items()
+    }
+    assert devbroker.count(dead) == 0
 
 
 def test_status_messages_and_what_is_refused(devbroker: Broker, make_queue: QueueFactory, tmp_path: Path) -> None:

@@ -13,8 +13,6 @@ from diracmq_cli.errors import DataError
 from diracmq_cli.output.escape import visible, visible_octets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from diracmq_cli.core.message import Delivery, Message
 
 FIELDS = ("pilotUUID", "timestamp", "source", "phase", "status", "messageContent")
@@ -68,10 +66,11 @@ def read_message(delivery: Delivery, now: float) -> PilotMessage:
         NoPilot: it names no pilot, or one that cannot be one.
     """
     message = delivery.message
-    status = _status(message.body)
+    texts = _texts(message)
+    statuses = [_status(text) for text in texts]
     pilot = message.headers.get("dirac-pilot")
-    if pilot is None and status is not None:
-        pilot = status.pilot
+    if pilot is None and statuses[0] is not None:
+        pilot = statuses[0].pilot
     if pilot is None:
         raise NoPilot("it names no pilot: neither a header dirac-pilot nor the six fields of a status message")
     if not isinstance(pilot, str) or not pilot.strip():
@@ -80,11 +79,14 @@ def read_message(delivery: Delivery, now: float) -> PilotMessage:
         raise NoPilot(f"its pilot's id has more than {MAX_ID} octets")
     stated = message.properties.timestamp
     sent = now if stated is None else float(stated)
-    if status is not None:
-        stamp = _clock(_seconds(status.timestamp, sent), now)
-        return PilotMessage(pilot=pilot, lines=(f"{stamp} {status.line}",), finished=status.finished)
-    stamp = _clock(sent, now)
-    return PilotMessage(pilot=pilot, lines=tuple(f"{stamp} {text}" for text in _texts(message)))
+    lines = []
+    for text, status in zip(texts, statuses, strict=True):
+        moment, shown = (
+            (sent, visible_octets(text)) if status is None else (_seconds(status.timestamp, sent), status.line)
+        )
+        lines.append(f"{_clock(moment, now)} {shown}")
+    finished = any(status.finished for status in statuses if status is not None)
+    return PilotMessage(pilot=pilot, lines=tuple(lines), finished=finished)
 
 
 def _octets(pilot: str) -> int:
@@ -94,21 +96,18 @@ def _octets(pilot: str) -> int:
         raise NoPilot("its pilot's id is no text") from None
 
 
-def _texts(message: Message) -> Iterator[str]:
+def _texts(message: Message) -> list[bytes]:
     """The lines of a body: as many as it has where ``dirac-lines`` is there, else one that shows its line ends."""
     body = message.body.removesuffix(b"\n")
-    if "dirac-lines" in message.headers:
-        yield from map(visible_octets, body.split(b"\n"))
-    else:
-        yield visible_octets(body)
+    return body.split(b"\n") if "dirac-lines" in message.headers else [body]
 
 
-def _status(body: bytes) -> _Status | None:
-    """The six fields where the body is made of them; anything else is somebody's line."""
-    if body[:1] not in (b"[", b"{"):
+def _status(line: bytes) -> _Status | None:
+    """The six fields where a line is made of them; anything else is somebody's line."""
+    if line[:1] not in (b"[", b"{"):
         return None
     try:
-        fields = parse_json(body, "the body", limit=MAX_BODY)
+        fields = parse_json(line, "the line", limit=MAX_BODY)
     except DataError:
         return None
     if isinstance(fields, dict) and fields.keys() == set(FIELDS):
