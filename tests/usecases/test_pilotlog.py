@@ -57,11 +57,13 @@ class Pilots:
 
 
 def _logs(path: Path) -> dict[str, list[str]]:
-    """The lines of all pilots, without their times."""
+    """The whole lines of all pilots so far, without their times."""
     logs: dict[str, list[str]] = {}
     for file in path.glob("*.log"):
-        heading, *lines = file.read_text().splitlines()
-        logs[heading.removeprefix("# pilot ").split(" of ")[0]] = [line.split(" ", 1)[1] for line in lines]
+        heading, *lines = file.read_text().split("\n")[:-1] or [""]
+        if heading:
+            pilot = heading.removeprefix("# pilot ").split(" of ")[0]
+            logs[pilot] = [line.split(" ", 1)[1] for line in lines]
     return logs
 
 
