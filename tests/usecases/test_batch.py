@@ -36,7 +36,7 @@ def _pick_up(path: Path, away: Path) -> None:
 
 
 def _until(condition: Callable[[], bool], component: Running) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < deadline, component.stderr
         time.sleep(0.05)

@@ -58,7 +58,7 @@ def test_pilot_logs(devbroker: Broker, cfg: Path, start: Start, tmp_path: Path) 
 
 
 def _wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)

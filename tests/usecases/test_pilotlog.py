@@ -36,15 +36,17 @@ class Pilots:
         self.names = [f"wn/{number}" for number in range(number)]
         self.said: dict[str, list[str]] = {name: [] for name in self.names}
 
-    def send(self, lines: int) -> list[int]:
-        """One run of each pilot; returns their statuses."""
+    def send(self, lines: int) -> set[int]:
+        """One run of each pilot; returns their statuses: confirmed, or kept in the spool (on a busy machine, too)."""
         runs = [self._run(place, lines) for place in range(len(self.names))]
         ended = self._fleet.wait(300)
-        return [ended[run].status for run in runs]
+        statuses = {ended[run].status for run in runs}
+        assert statuses <= {0, 5}
+        return statuses
 
     def flush(self) -> bool:
         """Send what is still kept; whether nothing is."""
-        return set(self.send(0)) == {0}
+        return self.send(0) == {0}
 
     def _run(self, place: int, lines: int) -> int:
         name = self.names[place]
@@ -93,18 +95,18 @@ def test_complete_and_in_order(
     logs = tmp_path / "logs"
     pilots = Pilots(devbroker, fleet, name, cfg, tmp_path, number)
     with consumer(devbroker, tmp_path, cfg, name, "PilotLog", Directory=logs) as component:
-        assert set(pilots.send(2 * lines)) == {0}
-        _until(lambda: bool(_logs(logs)), 60, lambda: component.stderr)
+        pilots.send(2 * lines)
+        _until(lambda: bool(_logs(logs)), 120, lambda: component.stderr)
         devbroker.kill()
         down = time.monotonic()
-        assert set(pilots.send(lines)) == {5}
+        assert pilots.send(lines) == {5}
         time.sleep(max(0.0, outage - (time.monotonic() - down)))  # the outage is to last that long
         devbroker.start()
         pilots.send(2 * lines)
-        _until(pilots.flush, 60, lambda: "the spools are not empty")
+        _until(pilots.flush, 240, lambda: "the spools are not empty")
         wanted = sum(map(len, pilots.said.values()))
         assert wanted == 5 * number * lines
-        _until(lambda: sum(map(len, _logs(logs).values())) >= wanted, 120, lambda: component.stderr)
+        _until(lambda: sum(map(len, _logs(logs).values())) >= wanted, 240, lambda: component.stderr)
         forged = devbroker.command(
             ["dirac-mq-send", name, "--cfg", str(cfg), "-m", "I am that pilot"], DIRAC_PILOT_STAMP=pilots.names[0]
         )
@@ -129,14 +131,15 @@ def test_killed_in_the_middle(
     name, cfg = make_queue("quorum", DeliveryLimit=1_000_000, DeadLetterQueue=make_queue()[0])
     logs = tmp_path / "logs"
     pilots = Pilots(devbroker, fleet, name, cfg, tmp_path, 5)
-    assert set(pilots.send(lines)) == {0}
+    pilots.send(lines)
+    _until(pilots.flush, 240, lambda: "the spools are not empty")
     wanted = 5 * lines
     for kill in range(1, kills + 1):
         with consumer(devbroker, tmp_path, cfg, name, "PilotLog", Directory=logs, Prefetch=20) as component:
             enough = wanted * kill // (kills + 2)
-            _until(lambda least=enough: _written(logs) >= least, 60, lambda: component.stderr)  # type: ignore[misc]
+            _until(lambda least=enough: _written(logs) >= least, 120, lambda: component.stderr)  # type: ignore[misc]
     with consumer(devbroker, tmp_path, cfg, name, "PilotLog", Directory=logs) as component:
-        _until(lambda: devbroker.count(name) == 0 and _written(logs) >= wanted, 60, lambda: component.stderr)
+        _until(lambda: devbroker.count(name) == 0 and _written(logs) >= wanted, 240, lambda: component.stderr)
         component.signal(15)
         assert component.end(60).status == 0
     assert _logs(logs) == pilots.said
@@ -155,16 +158,18 @@ def test_the_disk_is_full(devbroker: Broker, make_queue: QueueFactory, fleet: Fl
     with tiny_disk(tmp_path / "logs", "1m") as logs:
         options = {"Directory": logs / "pilots", "MaxTries": 1}
         with consumer(devbroker, tmp_path, cfg, name, "PilotLog", **options) as component:
-            assert set(pilots.send(1)) == {0}
-            _until(lambda: _written(logs / "pilots") == 3, 60, lambda: component.stderr)
+            pilots.send(1)
+            _until(pilots.flush, 240, lambda: "the spools are not empty")
+            _until(lambda: _written(logs / "pilots") == 3, 120, lambda: component.stderr)
             filler = logs / "filler"
             with filler.open("wb", buffering=0) as file, suppress(OSError):
                 while True:
                     file.write(b"x" * 512)
-            assert set(pilots.send(500)) == {0}
+            pilots.send(500)
+            _until(pilots.flush, 240, lambda: "the spools are not empty")
             component.says("no space left on device", 60)
             filler.unlink()
-            _until(lambda: _written(logs / "pilots") >= 3 * 501, 60, lambda: component.stderr)
+            _until(lambda: _written(logs / "pilots") >= 3 * 501, 120, lambda: component.stderr)
             component.signal(15)
             done = component.end(60)
         got = _logs(logs / "pilots")
