@@ -30,6 +30,7 @@ complete -c dirac-mq-consume -n '__dirac_mq_place 1 --save -x --exec --on-fail -
 complete -c dirac-mq-consume -l drain -d 'Take until the queue is empty.'
 complete -c dirac-mq-consume -l follow -d 'Take for ever.'
 complete -c dirac-mq-consume -l save -x -a '(__fish_complete_directories)' -d 'Save each message into DIR instead of printing it.'
+complete -c dirac-mq-consume -l unbatch -d 'Show each line of a message that send --batch has made of many.'
 complete -c dirac-mq-consume -s x -l exec -x -d 'Like -- CMD, with STRING given to /bin/sh -c.'
 complete -c dirac-mq-consume -l on-fail -x -a 'stop requeue dead' -d 'When the command fails: stop, requeue or dead (dead-letter).'
 complete -c dirac-mq-consume -l cmd-timeout -x -d 'End a command that runs longer than this.'

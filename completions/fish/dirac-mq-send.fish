@@ -26,10 +26,12 @@ function __dirac_mq_place
     end
     test $place -eq $argv[1]
 end
-complete -c dirac-mq-send -n '__dirac_mq_place 1 -m --message -k --routing-key -H --header --type --content-type --priority --ttl --correlation-id --reply-to --id --outage --returned --spool-ttl --spool-max --grace -b --broker --cfg -o --cs-max-age --cert --key --proxy --capath -t --timeout --color' -f -a '(__dirac_mq_names qe)'
+complete -c dirac-mq-send -n '__dirac_mq_place 1 -m --message --batch --linger -k --routing-key -H --header --type --content-type --priority --ttl --correlation-id --reply-to --id --outage --returned --spool-ttl --spool-max --grace -b --broker --cfg -o --cs-max-age --cert --key --proxy --capath -t --timeout --color' -f -a '(__dirac_mq_names qe)'
 complete -c dirac-mq-send -s m -l message -x -d 'The message.'
 complete -c dirac-mq-send -s l -l lines -d 'One message per line, newline removed.'
 complete -c dirac-mq-send -s 0 -l null -d 'One message per NUL-terminated record.'
+complete -c dirac-mq-send -l batch -x -d 'With -l: join lines into messages of up to SIZE, such as 64k.'
+complete -c dirac-mq-send -l linger -x -d 'With --batch: how long a first line waits for more (5s).'
 complete -c dirac-mq-send -l from-json -d 'One message per envelope, as -j writes them.'
 complete -c dirac-mq-send -s k -l routing-key -x -d 'Routing key (default from the CS).'
 complete -c dirac-mq-send -s H -l header -x -d 'Header; NAME:=JSON for a typed value.'

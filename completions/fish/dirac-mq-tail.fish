@@ -32,6 +32,7 @@ complete -c dirac-mq-tail -s k -l pattern -x -d 'Only these routing keys (topic 
 complete -c dirac-mq-tail -l since -x -d 'Stream: from this moment on (2h ago is \'2h\'; or 2026-11-24T01:58:03Z).'
 complete -c dirac-mq-tail -l offset -x -d 'Stream: from this offset, \'first\' or \'next\'.'
 complete -c dirac-mq-tail -l last -x -d 'Stream: start with the last K messages.'
+complete -c dirac-mq-tail -l unbatch -d 'Show each line of a message that send --batch has made of many.'
 complete -c dirac-mq-tail -l outage -x -d 'Give up when the broker is lost for this long (default 5m).'
 complete -c dirac-mq-tail -s b -l broker -x -a '(__dirac_mq_names s)' -d 'Service of the CS to use, or amqps://host:port/vhost of a broker.'
 complete -c dirac-mq-tail -l cfg -r -F -d 'CFG file to read besides DIRAC\'s own; the last one wins.'

@@ -45,9 +45,7 @@ class Outbox:
         summary = SendSummary()
 
         def settle(receipt: Receipt) -> None:
-            summary.count(receipt.outcome)
-            if receipt.outcome is not Outcome.CONFIRMED and summary.failure is None:
-                summary.failure = receipt.reason
+            summary.count(receipt)
             if on_receipt is not None:
                 on_receipt(receipt)
 

@@ -12,6 +12,7 @@ from pika import spec
 from diracmq_cli.broker.channel import Channel, Content
 from diracmq_cli.broker.frames import encode_body, encode_content_header, encode_method, text
 from diracmq_cli.broker.waiting import Deadline
+from diracmq_cli.core.batch import said_lines
 from diracmq_cli.core.message import MAX_BODY, Message, Outcome, Receipt
 from diracmq_cli.core.properties import decode_properties, encode_properties
 from diracmq_cli.core.values import OpaqueString, Text
@@ -34,6 +35,7 @@ class _InFlight:
     exchange: str
     routing_key: Text
     octets: int
+    lines: int | None
     returned: str | None = None
 
 
@@ -95,7 +97,9 @@ class ConfirmingPublisher:
         self._link.put([method, header, *encode_body(self._channel.number, body, self._link.frame_max)])
         self._last += 1
         octets = len(method) + len(header) + len(body)
-        self._in_flight[self._last] = _InFlight(message.properties.message_id, exchange, message.routing_key, octets)
+        self._in_flight[self._last] = _InFlight(
+            message.properties.message_id, exchange, message.routing_key, octets, said_lines(message.headers)
+        )
         self._octets += octets
         return self._last
 
@@ -153,7 +157,13 @@ class ConfirmingPublisher:
         elif outcome is Outcome.NACKED:
             reason = "the broker refused it (basic.nack): the queue is full, or a node failed"
         self._receipts.append(
-            Receipt(sequence=sequence, message_id=str(entry.message_id or ""), outcome=outcome, reason=reason)
+            Receipt(
+                sequence=sequence,
+                message_id=str(entry.message_id or ""),
+                outcome=outcome,
+                reason=reason,
+                lines=entry.lines,
+            )
         )
 
     def _on_return(self, content: Content) -> None:

@@ -33,6 +33,10 @@ def consume(
     save: Annotated[
         str | None, typer.Option("--save", metavar="DIR", help="Save each message into DIR instead of printing it.")
     ] = None,
+    unbatch: Annotated[
+        bool,
+        typer.Option("--unbatch", help="Show each line of a message that send --batch has made of many."),
+    ] = False,
     shell: Annotated[
         str | None, typer.Option("-x", "--exec", metavar="STRING", help="Like -- CMD, with STRING given to /bin/sh -c.")
     ] = None,
@@ -115,6 +119,7 @@ def consume(
                 queue=queue,
                 limits=limits_of(connection, reading, until_empty=drain),
                 template=reading.template,
+                unbatch=unbatch,
                 save=save,
                 command=shell if shell is not None else tuple(command or ()) or None,
                 on_fail=on_fail,

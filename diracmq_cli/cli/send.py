@@ -30,6 +30,21 @@ def send(
     message: Annotated[str | None, typer.Option("-m", "--message", metavar="TEXT", help="The message.")] = None,
     lines: Annotated[bool, typer.Option("-l", "--lines", help="One message per line, newline removed.")] = False,
     null: Annotated[bool, typer.Option("-0", "--null", help="One message per NUL-terminated record.")] = False,
+    batch: Annotated[
+        int | None,
+        typer.Option(
+            "--batch", parser=size, metavar="SIZE", help="With -l: join lines into messages of up to SIZE, such as 64k."
+        ),
+    ] = None,
+    linger: Annotated[
+        float | None,
+        typer.Option(
+            "--linger",
+            parser=duration,
+            metavar="DURATION",
+            help="With --batch: how long a first line waits for more (5s).",
+        ),
+    ] = None,
     from_json: Annotated[
         bool, typer.Option("--from-json", help="One message per envelope, as -j writes them.")
     ] = False,
@@ -129,6 +144,8 @@ def send(
                 destination=destination,
                 text=message,
                 files=tuple(files or ()),
+                batch=batch,
+                linger=linger,
                 framing=Framing.of(lines=lines, null=null, envelopes=from_json),
                 overrides=Overrides(
                     routing_key=routing_key,

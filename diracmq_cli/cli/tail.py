@@ -38,6 +38,10 @@ def tail(
     last: Annotated[
         int | None, typer.Option("--last", metavar="K", min=1, help="Stream: start with the last K messages.")
     ] = None,
+    unbatch: Annotated[
+        bool,
+        typer.Option("--unbatch", help="Show each line of a message that send --batch has made of many."),
+    ] = False,
     outage: Annotated[
         float | None,
         typer.Option(
@@ -72,6 +76,7 @@ def tail(
                 queue=queue,
                 limits=limits_of(connection, reading),
                 template=reading.template,
+                unbatch=unbatch,
                 patterns=tuple(pattern or ()),
                 since=since,
                 offset=offset,

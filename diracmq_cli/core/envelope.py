@@ -12,6 +12,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from diracmq_cli.core.batch import LINES_HEADER, complaint
 from diracmq_cli.core.jsonvalues import (
     Json,
     base64_of,
@@ -85,6 +86,8 @@ def encode(delivery: Delivery, verdict: Verdict, *, spooled: bool = False) -> st
     }
     if spooled:
         document["spooled"] = True
+    if delivery.line is not None:
+        document["line"] = delivery.line
     if delivery.defect is not None:
         document["defect"] = delivery.defect
         document["headers_b64"] = base64_of(delivery.raw_headers or b"")
@@ -130,8 +133,9 @@ def decode(line: str | bytes) -> Message:
     """Read an envelope as something to send.
 
     What only readers know (``service``, ``queue``, ``exchange``, ``origin`` and so on) is ignored, and so is the old
-    stamp: ``user_id`` and the headers ``dirac-*`` and ``x-*``. ``message_id`` is kept. What a spool wrote becomes a
-    ``SpooledMessage``, whose stamp is kept apart.
+    stamp: ``user_id`` and the headers ``dirac-*`` and ``x-*``, but for a right ``dirac-lines``. ``message_id`` is kept,
+    unless this is one line of a batch, whose id it has. What a spool wrote becomes a ``SpooledMessage``, whose stamp is
+    kept apart.
 
     Raises:
         DataError: it is no envelope of this version, or holds what AMQP cannot carry; the message names the key.
@@ -142,10 +146,12 @@ def decode(line: str | bytes) -> Message:
             raise DataError(f"{key} is there: the headers of this message could not be read, so it cannot be sent")
     properties = _object(document.get("properties", {}), "properties")
     headers = _object(document.get("headers", {}), "headers")
+    body = _body(document)
+    own = _properties(properties)
     message = Message(
-        body=_body(document),
-        properties=_properties(properties),
-        headers=_headers(headers),
+        body=body,
+        properties=own if document.get("line") is None else replace(own, message_id=None),
+        headers=_headers(headers, body),
         routing_key=text_from_json(document.get("routing_key", ""), "routing_key"),
     )
     return _spooled(message, properties, headers) if document.get("spooled") is True else message
@@ -178,6 +184,7 @@ def decode_delivery(line: str | bytes) -> Delivery:
         delivery_tag=0,
         redelivered=document.get("redelivered") is True,
         defect=defect,
+        line=_line(document),
     )
 
 
@@ -185,7 +192,7 @@ def _spooled(message: Message, properties: dict[str, Json], headers: dict[str, J
     stamp = {
         name: value
         for name, value in headers.items()
-        if name.startswith(RESERVED_PREFIX) and name not in (STAMP_HEADER, MOVED_HEADER)
+        if name.startswith(RESERVED_PREFIX) and name not in (STAMP_HEADER, MOVED_HEADER, LINES_HEADER)
     }
     return SpooledMessage(
         body=message.body,
@@ -241,9 +248,23 @@ def _body(document: dict[str, Json]) -> bytes:
     return body
 
 
-def _headers(document: dict[str, Json]) -> Table:
-    kept = {name: value for name, value in document.items() if not name.startswith(("dirac-", "x-"))}
-    return table_from_json(kept, "headers")
+def _line(document: dict[str, Json]) -> int | None:
+    line = document.get("line")
+    if line is not None and type(line) is not int:
+        raise DataError("line must be a number")
+    return line
+
+
+def _headers(document: dict[str, Json], body: bytes) -> Table:
+    kept = {
+        name: value
+        for name, value in document.items()
+        if name == LINES_HEADER or not name.startswith((RESERVED_PREFIX, "x-"))
+    }
+    headers = table_from_json(kept, "headers")
+    if complaint(headers, body) is not None:
+        headers.pop(LINES_HEADER)
+    return headers
 
 
 def _properties(document: dict[str, Json]) -> Properties:

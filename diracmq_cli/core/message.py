@@ -59,7 +59,8 @@ class Delivery:
 
     ``defect`` says why the header table could not be decoded (nesting too deep, a duplicate name, cut short);
     then ``message.headers`` is empty and ``raw_headers`` holds the table's octets, so that nothing is lost.
-    ``service`` and ``queue`` are the names the CS gives; ``queue`` is the AMQP queue's name.
+    ``service`` and ``queue`` are the names the CS gives; ``queue`` is the AMQP queue's name. ``line`` is
+    which line of a batch (``core.batch``) this is, counted from 1; None for a whole message.
     """
 
     message: Message
@@ -70,6 +71,7 @@ class Delivery:
     redelivered: bool = False
     defect: str | None = None
     raw_headers: bytes | None = None
+    line: int | None = None
 
     @property
     def delivery_count(self) -> int:
@@ -95,12 +97,14 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """What became of one message; ``sequence`` is the publisher's own count from 1, 0 where it was not published."""
+    """What became of one message; ``sequence`` is the publisher's own count from 1, 0 where it was not published;
+    ``lines`` is how many it holds, where it is a batch."""
 
     sequence: int
     message_id: str
     outcome: Outcome
     reason: str | None = None
+    lines: int | None = None
 
 
 class Settlement(StrEnum):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from diracmq_cli.core.batch import LINES_HEADER, complaint
 from diracmq_cli.core.message import PERSISTENT, Message
 from diracmq_cli.errors import DataError
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from diracmq_cli.core.values import Table, Text
 
 RESERVED_PREFIX = "dirac-"
-"""Headers of this prefix are the stamp's; nobody else writes them."""
+"""Headers of this prefix are the stamp's; nobody else writes them, but for the one that counts lines (``batch``)."""
 
 STAMP_HEADER = "dirac-stamp"
 """The header that holds a signature over message and stamp (``stampfields``, ``jws``)."""
@@ -84,11 +85,14 @@ def stamp(message: Message, sender: Sender, *, message_id: str, now: int) -> Mes
     seconds since the epoch.
 
     Raises:
-        DataError: the message carries a header that only the stamp may write, or one that reroutes.
+        DataError: the message carries a header that only the stamp may write, or one that reroutes, or says that it
+            holds another number of lines than it does.
     """
     for name in message.headers:
-        if name.startswith(RESERVED_PREFIX) or name in REROUTING_HEADERS:
+        if name != LINES_HEADER and (name.startswith(RESERVED_PREFIX) or name in REROUTING_HEADERS):
             raise DataError(f"header {name} may not be sent: {_why(name)}")
+    if (wrong := complaint(message.headers, message.body)) is not None:
+        raise DataError(wrong)
     own = message.properties
     spooled = message if isinstance(message, SpooledMessage) and message.is_of(sender) else None
     properties = replace(

@@ -17,10 +17,10 @@ _NO_PROPERTIES = Properties()  # shared: building one per line would cost more t
 class LineSource:
     """One message per line, without its newline; an empty line is an empty message (port ``Source``)."""
 
-    def __init__(self, source: Descriptor, *, null: bool = False) -> None:
-        """Cut at newlines, or at NUL if ``null``."""
+    def __init__(self, source: Descriptor, *, null: bool = False, limit: int = MAX_BODY) -> None:
+        """Cut at newlines, or at NUL if ``null``; ``limit`` is in octets of one."""
         separator, called = (b"\0", "record") if null else (b"\n", "line")
-        self._records = Records(source, separator, limit=MAX_BODY, called=called)
+        self._records = Records(source, separator, limit=limit, called=called)
 
     def fileno(self) -> int | None:
         """What becomes readable when there is more."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from diracmq_cli.core.batch import said_lines
 from diracmq_cli.core.message import Message, Outcome, Receipt
 from diracmq_cli.errors import OutputError, Partial, TemporaryFailure, Unroutable
 
@@ -14,8 +15,8 @@ from diracmq_cli.errors import OutputError, Partial, TemporaryFailure, Unroutabl
 class SendSummary:
     """How many messages came to what; ``sent`` is the sum of the others once everything has ended.
 
-    ``earlier`` are confirmed entries that earlier runs had left in the spool. ``failure`` is the first reason why a
-    message was not confirmed.
+    ``lines`` and ``confirmed_lines`` are what those hold that are batches. ``earlier`` are confirmed entries that
+    earlier runs had left in the spool. ``failure`` is the first reason why a message was not confirmed.
     """
 
     sent: int = 0
@@ -26,16 +27,36 @@ class SendSummary:
     spooled: int = 0
     lost: int = 0
     earlier: int = 0
+    lines: int = 0
+    confirmed_lines: int = 0
     failure: str | None = field(default=None, repr=False)
 
-    def count(self, outcome: Outcome, by: int = 1) -> None:
-        """Account for messages of one outcome."""
-        name = outcome.value
-        setattr(self, name, getattr(self, name) + by)
+    def send(self, messages: Iterable[Message]) -> None:
+        """Account for messages that are under way, to the broker or to the disk."""
+        for message in messages:
+            self.sent += 1
+            self.lines += said_lines(message.headers) or 0
+
+    def unsend(self, message: Message) -> None:
+        """One of them is none that can be sent."""
+        self.sent -= 1
+        self.lines -= said_lines(message.headers) or 0
+
+    def count(self, receipt: Receipt) -> None:
+        """Account for what became of one."""
+        name = receipt.outcome.value
+        setattr(self, name, getattr(self, name) + 1)
+        if receipt.outcome is Outcome.CONFIRMED:
+            self.confirmed_lines += receipt.lines or 0
+        elif self.failure is None:
+            self.failure = receipt.reason
 
     def text(self) -> str:
         """One line of figures, leaving out what did not occur."""
-        parts = [f"{self.sent} sent", f"{self.confirmed} confirmed"]
+        parts = [
+            f"{self.sent} sent{_holding(self.lines)}",
+            f"{self.confirmed} confirmed{_holding(self.confirmed_lines)}",
+        ]
         named = (
             (self.returned, "returned"),
             (self.nacked, "nacked"),
@@ -133,9 +154,7 @@ class Account:
     def tell(self, receipts: Sequence[Receipt]) -> None:
         """Count receipts and hand them on."""
         for receipt in receipts:
-            self.summary.count(receipt.outcome)
-            if receipt.outcome is not Outcome.CONFIRMED and self.summary.failure is None:
-                self.summary.failure = receipt.reason
+            self.summary.count(receipt)
         self._hand_on(receipts)
 
     def give_up(self, messages: Iterable[Message], outcome: Outcome, reason: str | None) -> None:
@@ -147,7 +166,8 @@ class Account:
         confirmed = [receipt for receipt in receipts if receipt.outcome is Outcome.CONFIRMED]
         if ours:
             self.summary.spooled -= len(confirmed)
-            self.summary.confirmed += len(confirmed)
+            for receipt in confirmed:
+                self.summary.count(receipt)
         else:
             self.summary.earlier += len(confirmed)
         self._hand_on(confirmed)
@@ -169,4 +189,16 @@ class Account:
 
 def receipt_of(message: Message, outcome: Outcome, reason: str | None = None) -> Receipt:
     """A receipt for a message that no publisher has, or has any more."""
-    return Receipt(sequence=0, message_id=str(message.properties.message_id or ""), outcome=outcome, reason=reason)
+    return Receipt(
+        sequence=0,
+        message_id=str(message.properties.message_id or ""),
+        outcome=outcome,
+        reason=reason,
+        lines=said_lines(message.headers),
+    )
+
+
+def _holding(lines: int) -> str:
+    if not lines:
+        return ""
+    return " (1 line)" if lines == 1 else f" ({lines} lines)"

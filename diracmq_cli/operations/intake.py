@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from diracmq_cli.errors import DataError, UsageError
@@ -11,6 +12,7 @@ from diracmq_cli.operations.deadline import Deadline
 if TYPE_CHECKING:
     from diracmq_cli.core.message import Message
     from diracmq_cli.core.ports import Clock, Source
+    from diracmq_cli.operations.batch import Batch
 
 READ_AHEAD = 10_000
 """Messages that may wait in memory, where the input must not be kept waiting."""
@@ -22,15 +24,19 @@ HOLD = 1.0
 
 
 class Intake:
-    """A source, and the messages of it that nobody has taken yet."""
+    """A source, and the messages of it that nobody has taken yet.
 
-    def __init__(self, source: Source, clock: Clock) -> None:
+    Args:
+        batch: where what is read becomes fewer messages; None for as many.
+    """
+
+    def __init__(self, source: Source, clock: Clock, batch: Batch | None = None) -> None:
         self.ended = False
         self.messages = 0
-        """Messages read so far."""
+        """Messages read so far, before they became fewer."""
         self.octets = 0
         """Octets of their bodies."""
-        self._source, self._clock = source, clock
+        self._source, self._clock, self._batch = source, clock, batch
         self._waiting: deque[Message] = deque()
         self._octets = 0
         self._hold = Deadline(clock, HOLD)
@@ -59,6 +65,23 @@ class Intake:
         return self._hold.left if self._waiting else None
 
     @property
+    def due(self) -> float | None:
+        """Seconds until ``ripen`` has something to do; None when nothing is to be waited for."""
+        return None if self._batch is None else self._batch.due
+
+    def ripen(self) -> bool:
+        """Hand out a batch that has waited for long enough; True when there was one."""
+        ripe = self.due == 0
+        if ripe:
+            self.close_batch()
+        return ripe
+
+    def close_batch(self) -> None:
+        """Hand out the batch as it is."""
+        if self._batch is not None:
+            self._add(self._batch.close())
+
+    @property
     def stale(self) -> bool:
         """Something waits and has not moved for long."""
         return bool(self._waiting) and self._hold.over
@@ -71,22 +94,19 @@ class Intake:
                 cannot be done, the input has ended.
         """
         try:
-            batch = self._source.read()
+            messages = self._source.read()
         except (DataError, UsageError) as error:
             self.ended = str(error) == self._complaint
             self._complaint = str(error)
             raise
-        if batch is None:
+        if messages is None:
             self.ended = True
+            self.close_batch()
             return True
-        if batch and not self._waiting:
-            self._hold.restart()
-        self._waiting.extend(batch)
-        octets = sum(message.size for message in batch)
-        self._octets += octets
-        self.octets += octets
-        self.messages += len(batch)
-        return bool(batch)
+        self.octets += sum(message.size for message in messages)
+        self.messages += len(messages)
+        self._add(messages if self._batch is None else self._batch.add(messages))
+        return bool(messages)
 
     def take(self) -> Message:
         """The first message that waits."""
@@ -106,3 +126,9 @@ class Intake:
         """Read no more, and forget what waits."""
         self.ended = True
         self.take_all()
+
+    def _add(self, messages: Sequence[Message]) -> None:
+        if messages and not self._waiting:
+            self._hold.restart()
+        self._waiting.extend(messages)
+        self._octets += sum(message.size for message in messages)

@@ -73,7 +73,7 @@ class Safekeeping:
             summary.spooled = waiting
 
     def _report(self, messages: Sequence[Message], *, kept: bool) -> None:
-        self._account.summary.sent += len(messages)
+        self._account.summary.send(messages)
         outcome = Outcome.SPOOLED if kept else Outcome.LOST
         self._account.give_up(messages, outcome, None if kept else str(self._kept.error))
 

@@ -153,14 +153,13 @@ class Sending:
     def _publish_one(self, publisher: Publisher) -> None:
         if not self._again:
             self._again.append(self._prepare(self._intake.take()))
-            self._account.summary.sent += 1
+            self._account.summary.send(self._again)
         message = self._again[0]
         try:
             sequence = publisher.publish(self._request.exchange, message)
         except DataError:
             self._settle(publisher.turn(0))  # if it is the channel that the broker has closed, this says so
-            self._again.popleft()
-            self._account.summary.sent -= 1
+            self._account.summary.unsend(self._again.popleft())
             raise
         self._again.popleft()
         self._account.published(sequence, message)
@@ -194,7 +193,7 @@ class Sending:
 
     def _limit(self, more: float | None) -> float | None:
         """Seconds until something is to be done unasked."""
-        limits = [more, self._line.due, soonest(self._whole)]
+        limits = [more, self._line.due, self._intake.due, soonest(self._whole)]
         if self._kept is not None:
             limits.append(self._kept.hold)
             if self._intake.hurried and self._kept.error is None:
@@ -236,10 +235,12 @@ class Sending:
         return not self._intake.hurried and self._end.over
 
     def _read(self) -> bool:
+        ripe = self._intake.ripen()
         try:
-            return self._wants_input and self._intake.read()
+            return (self._wants_input and self._intake.read()) or ripe
         except (DataError, UsageError) as error:
             self._refuse(error)
+            self._intake.close_batch()  # what stood before it
             return True
 
     def _refuse(self, error: DataError | UsageError) -> None:
@@ -295,6 +296,9 @@ class Sending:
 
     def _read_on(self) -> None:
         """After a signal: what is in flight may still be confirmed, and a spool takes what the input has to say."""
+        if self._kept is None:
+            self._intake.close_batch()
+            self._publish()
         try:
             last_words(self._intake, self._line, self._safe, self._settle, self._request.grace, self._around)
         except (DataError, UsageError) as error:
@@ -305,6 +309,7 @@ class Sending:
         self._again.extendleft(reversed(self._account.take_back()))
         if self._safe is not None:
             self._safe.store_again(self._again)
+            self._intake.close_batch()
             self._safe.store(self._intake.take_all())
             self._safe.count()
         self._account.give_up(list(self._again), Outcome.UNKNOWN, reason)

@@ -57,6 +57,7 @@ FIELDS: dict[str, Field] = {
     "exchange": lambda delivery, _: octets_of(delivery.exchange),
     "redelivered": lambda delivery, _: octets_of(delivery.redelivered),
     "delivery_count": lambda delivery, _: octets_of(delivery.delivery_count),
+    "line": lambda delivery, _: octets_of(delivery.line),
     "origin": lambda _, verdict: octets_of(verdict.level),
     "dn": lambda _, verdict: octets_of(verdict.dn),
     "user": lambda _, verdict: octets_of(verdict.user),

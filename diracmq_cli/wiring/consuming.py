@@ -15,7 +15,7 @@ from diracmq_cli.operations.reading import Limits, Reading
 from diracmq_cli.operations.refusing import OnUntrusted, Refusals
 from diracmq_cli.wiring.acceptance import TrustOptions
 from diracmq_cli.wiring.reconnecting import OUTAGE, OUTAGE_OF_MANY, check_outage
-from diracmq_cli.wiring.sinks import printing_sink
+from diracmq_cli.wiring.sinks import line_by_line, printing_sink
 from diracmq_cli.wiring.taking import directory_sink, take
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class ConsumeOptions:
     queue: str
     limits: Limits
     template: str | None = None
+    unbatch: bool = False
     save: str | None = None
     command: tuple[str, ...] | str | None = None
     on_fail: OnFail = OnFail.STOP
@@ -66,6 +67,8 @@ class ConsumeOptions:
         """
         if self.command is not None and (self.save is not None or self.template is not None):
             raise UsageError("a command takes the messages: no --save or --format beside it")
+        if self.command is not None and self.unbatch:
+            raise UsageError("a command takes whole messages: no --unbatch beside it")
         if self.command is None and self.jobs > 1:
             raise UsageError("--jobs is how many commands run at a time, and there is no command")
         if self.save is not None and self.template is not None:
@@ -180,4 +183,5 @@ def _handling(
 
 
 def _sink(options: ConsumeOptions, console: Console) -> Sink:
-    return printing_sink(console, options.template) if options.save is None else directory_sink(options.save)
+    sink = printing_sink(console, options.template) if options.save is None else directory_sink(options.save)
+    return line_by_line(sink, console) if options.unbatch else sink

@@ -29,7 +29,9 @@ class Receipts:
         import json
 
         for receipt in receipts:
-            line = {"message_id": receipt.message_id, "outcome": receipt.outcome.value}
+            line: dict[str, str | int] = {"message_id": receipt.message_id, "outcome": receipt.outcome.value}
+            if receipt.lines is not None:
+                line["lines"] = receipt.lines
             if receipt.reason is not None:
                 line["reason"] = receipt.reason
             self._writer.write(json.dumps(line, separators=(",", ":")).encode() + b"\n")

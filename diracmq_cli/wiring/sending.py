@@ -9,7 +9,7 @@ from diracmq_cli.errors import AccessError, BrokerUnreachable, HostUnknown, Temp
 from diracmq_cli.operations.account import Account, SendSummary
 from diracmq_cli.operations.intake import Intake
 from diracmq_cli.wiring.receipts import Receipts, RefusedFile, no_receipts
-from diracmq_cli.wiring.sendoptions import GRACE, Framing, SendOptions, SpoolChoice, header_table, source_of
+from diracmq_cli.wiring.sendoptions import GRACE, Framing, SendOptions, SpoolChoice, batch_of, header_table, source_of
 from diracmq_cli.wiring.sendparts import assemble
 from diracmq_cli.wiring.sendwatch import Watched
 
@@ -33,7 +33,7 @@ def run_send(setup: Setup, options: SendOptions, console: Console) -> None:
     refused = None if options.returned is None else RefusedFile(options.returned, target)
     receipts = Receipts(console.writer) if options.receipts else no_receipts
     account = Account(SendSummary(), receipts, refused, patient=options.spool is not None)
-    intake = Intake(source, time.monotonic)
+    intake = Intake(source, time.monotonic, batch_of(options))
     watched = Watched(options, console, intake, account.summary)
     parts = assemble(setup, target, options, console, intake, account, watched.turn)
     line, spool = parts.line, parts.spool

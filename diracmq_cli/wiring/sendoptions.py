@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
@@ -9,7 +10,9 @@ from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
 from diracmq_cli import input as source
+from diracmq_cli.core.message import MAX_BODY
 from diracmq_cli.errors import DataError, UsageError
+from diracmq_cli.operations.batch import Batch
 from diracmq_cli.operations.overrides import Overrides
 
 if TYPE_CHECKING:
@@ -22,6 +25,9 @@ OUTAGE, OUTAGE_OF_MANY = 30.0, 300.0
 
 GRACE = 5.0
 """Seconds that a first signal leaves to a sender with a spool."""
+
+LINGER = 5.0
+"""Seconds that the first line of a batch waits for more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +69,7 @@ class Framing(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendOptions:
-    """The flags of ``send``; times in seconds."""
+    """The flags of ``send``; times in seconds, ``batch`` in octets of a body."""
 
     destination: str
     text: str | None = None
@@ -73,6 +79,8 @@ class SendOptions:
     anonymous: bool = False
     sign: bool = False
     timeout: float | None = None
+    batch: int | None = None
+    linger: float | None = None
     outage: float | None = None
     grace: float = GRACE
     receipts: bool = False
@@ -89,10 +97,23 @@ class SendOptions:
             raise UsageError("-m is one message of its own: no FILE, --lines, --null or --from-json beside it")
         if self.overrides.message_id is not None and self.many:
             raise UsageError("--id names one message, and this sends many", hint="leave --id out: each gets its own")
+        self._check_batch()
         if self.sign and self.anonymous:
             raise UsageError("--sign and --anonymous exclude each other: a signature names its signer")
         if self.outage is not None and self.outage <= 0:
             raise UsageError("--outage 0 would give up at once", hint="leave it out, or name a time such as 30s")
+
+    def _check_batch(self) -> None:
+        if self.batch is None:
+            if self.linger is not None:
+                raise UsageError(
+                    "--linger is how long a batch waits for more, and there is none", hint="add --batch 64k"
+                )
+            return
+        if self.framing is not Framing.LINES:
+            raise UsageError("--batch joins lines, and no lines are read", hint="add --lines")
+        if not 1 <= self.batch <= MAX_BODY:
+            raise UsageError("--batch: a message has 1 octet at least and 16M at most", hint="--batch 64k")
 
     @property
     def many(self) -> bool:
@@ -139,23 +160,30 @@ def source_of(options: SendOptions) -> Source:
     """Where the messages come from; files are looked at now, and standard input only when nothing else is named."""
     if options.text is not None:
         return source.TextSource(options.text)
-    cut = _cutter(options.framing)
+    cut = _cutter(options)
     return source.FilesSource(options.files, cut) if options.files else cut(source.standard_input())
 
 
-def _cutter(framing: Framing) -> Callable[[Descriptor], Source]:
+def _cutter(options: SendOptions) -> Callable[[Descriptor], Source]:
     """What cuts one input into messages."""
-    match framing:
+    match options.framing:
         case Framing.WHOLE:
             return source.WholeSource
         case Framing.LINES:
-            return source.LineSource
+            return source.LineSource if options.batch is None else partial(source.LineSource, limit=MAX_BODY - 1)
         case Framing.RECORDS:
             return partial(source.LineSource, null=True)
         case Framing.ENVELOPES:
             return source.EnvelopeSource
         case _:
-            assert_never(framing)
+            assert_never(options.framing)
+
+
+def batch_of(options: SendOptions) -> Batch | None:
+    """What joins lines into messages, where that is asked for."""
+    if options.batch is None:
+        return None
+    return Batch(options.batch, LINGER if options.linger is None else options.linger, time.monotonic)
 
 
 def overrides_of(options: SendOptions, default_routing_key: str) -> Overrides:

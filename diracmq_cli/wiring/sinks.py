@@ -11,6 +11,13 @@ if TYPE_CHECKING:
     from diracmq_cli.wiring.console import Console
 
 
+def line_by_line(sink: Sink, console: Console) -> Sink:
+    """The same, with batches taken apart into their lines (``--unbatch``)."""
+    from diracmq_cli.output.unbatch import UnbatchSink
+
+    return UnbatchSink(sink, console.talk.warning)
+
+
 def printing_sink(console: Console, template: str | None) -> Sink:
     """The sink that shows messages on standard output as the flags ask.
 

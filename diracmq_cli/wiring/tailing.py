@@ -16,7 +16,7 @@ from diracmq_cli.operations.stints import in_stints
 from diracmq_cli.operations.tail import Trail
 from diracmq_cli.wiring.acceptance import TrustOptions, refused_text, screen_for
 from diracmq_cli.wiring.reconnecting import OUTAGE_OF_MANY, around_of, check_outage, line_of
-from diracmq_cli.wiring.sinks import printing_sink
+from diracmq_cli.wiring.sinks import line_by_line, printing_sink
 from diracmq_cli.wiring.streams import first_of_last, moment, offset_of
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class TailOptions:
     queue: str
     limits: Limits
     template: str | None = None
+    unbatch: bool = False
     patterns: tuple[str, ...] = ()
     since: str | None = None
     offset: str | None = None
@@ -75,6 +76,8 @@ def run_tail(setup: Setup, options: TailOptions, console: Console) -> None:
     """
     whole = Deadline(time.monotonic, options.limits.timeout)
     sink = printing_sink(console, options.template)
+    if options.unbatch:
+        sink = line_by_line(sink, console)
     target = setup.target(options.queue)
     queue = target.queue
     options.check(queue)
