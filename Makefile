@@ -22,7 +22,7 @@ DIST   ?= dist
 # M2Crypto is built from source (swig, a compiler, OpenSSL's headers); the devbroker makes its PKI with openssl.
 RUN_PACKAGES  := rabbitmq-server openssl swig gcc libc6-dev libssl-dev
 # Other people's tools that the tests check us against.
-TEST_PACKAGES := $(RUN_PACKAGES) erlang-eunit globus-proxy-utils amqp-tools bash zsh fish groff man-db tmux procps iproute2
+TEST_PACKAGES := $(RUN_PACKAGES) erlang-eunit globus-proxy-utils amqp-tools bash zsh fish groff man-db tmux procps iproute2 runit
 
 .PHONY: demo install test lint soak bench docs pilot clean test-brokers
 .DEFAULT_GOAL := demo

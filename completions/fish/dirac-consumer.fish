@@ -30,5 +30,7 @@ complete -c dirac-consumer -f
 complete -c dirac-consumer -l cfg -r -F -d 'CFG file to read besides DIRAC\'s own; the last one wins.'
 complete -c dirac-consumer -s o -x -d 'Set an option of the consumer, or with a leading / any of the configuration.'
 complete -c dirac-consumer -s d -d 'Say more: VERBOSE, with -dd DEBUG, with -ddd all.'
+complete -c dirac-consumer -l install-runit -x -a '(__fish_complete_directories)' -d 'Run nothing: make it a service of runit in DIR, with these --cfg, -o and -d.'
+complete -c dirac-consumer -l force -d 'With --install-runit: overwrite files that are there and differ.'
 complete -c dirac-consumer -l version -d 'Show the version and end.'
 complete -c dirac-consumer -s h -l help -d 'Show this message and exit.'

@@ -48,9 +48,9 @@ class Control:
 
 
 def control_directory(spec: ConsumerSpec, root: str | None, environment: Mapping[str, str]) -> Path:
-    """``ControlDirectory``, ``control/<System>/<Name>`` below DIRAC's root, else where a user's programs keep state."""
+    """``ControlDirectory``, ``control/<System>/<Name>``, both below DIRAC's root, else where a user's state is kept."""
     if spec.control_directory is not None:
-        return Path(spec.control_directory)
+        return Path(root or "") / spec.control_directory
     if root is not None:
         return Path(root) / "control" / spec.name
     state, home = environment.get("XDG_STATE_HOME", ""), environment.get("HOME", "/")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import time
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from diracmq_cli.consumer.statusfile import StatusFile
+from diracmq_cli.core.jsonvalues import time_to_json
 
 if TYPE_CHECKING:
     from diracmq_cli.consumer.figures import Snapshot
@@ -80,15 +80,11 @@ class HealthFile:
         fields = {
             "pid": os.getpid(),
             "component": self._component,
-            "time": _iso(time.time()),
+            "time": time_to_json(int(time.time())),
             "state": self._state,
-            "since": _iso(self._since),
+            "since": time_to_json(int(self._since)),
             "in_hand": figures.in_hand,
             "broker_silent_seconds": None if silent is None else round(max(0.0, silent), 1),
             "longest_execute_seconds": None if executing is None else round(executing, 1),
         }
         return json.dumps(fields) + "\n"
-
-
-def _iso(moment: float) -> str:
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from diracmq_cli.config import consumer_section, read_consumer
@@ -17,6 +18,7 @@ from diracmq_cli.wiring.setup import Choices, Setup
 
 if TYPE_CHECKING:
     from diracmq_cli.config import Configuration
+    from diracmq_cli.consumer.runit import Service
     from diracmq_cli.wiring.signals import StopFlag
 
 _log = logging.getLogger("dirac-consumer")
@@ -50,6 +52,35 @@ def run_consumer(choices: ConsumerChoices, stop: StopFlag) -> None:
         return
     control = Control(control_directory(spec, configuration.root, given.environment))
     Host(spec, options, load(spec), setup, stop, control).run()
+
+
+def runit_service(choices: ConsumerChoices, programs: Path) -> Service:
+    """The consumer as a service of runit.
+
+    Its command names the control directory: whatever becomes of the CS, ``control/t`` and the consumer mean the same.
+
+    Args:
+        programs: the directory of ``dirac-consumer``.
+
+    Raises:
+        UsageError: its name, or an option, is none.
+        MQError: the configuration does not have it, or an option is wrong.
+    """
+    from diracmq_cli.consumer.runit import Service
+
+    given, configuration, _ = _configured(choices)
+    spec, _ = read_consumer(configuration, choices.name)
+    control = control_directory(spec, configuration.root, given.environment).absolute()
+    options = [option for option in choices.options if option.partition("=")[0].strip() != "ControlDirectory"]
+    command = [
+        "dirac-consumer",
+        choices.name,
+        *(word for file in choices.cfg_files for word in ("--cfg", str(Path(file).absolute()))),
+        *(word for option in (*options, f"ControlDirectory={control}") for word in ("-o", option)),
+        *["-d"] * choices.debug,
+    ]
+    bashrc = Path(configuration.root or "/") / "bashrc"
+    return Service(command=tuple(command), bashrc=bashrc, programs=programs, control=control)
 
 
 def _configured(choices: ConsumerChoices) -> tuple[Choices, Configuration, Setup]:
