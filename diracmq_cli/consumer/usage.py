@@ -21,6 +21,6 @@ def cpu_seconds() -> float:
 
 
 def started() -> float:
-    """When this process was forked, in seconds of the epoch, as exactly as the kernel keeps it (a hundredth)."""
+    """When this process was forked, in seconds of the epoch; up to a hundredth late, as the kernel counts in those."""
     fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
-    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + int(fields[19]) / _TICKS
+    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + (int(fields[19]) + 1) / _TICKS
