@@ -19,7 +19,7 @@ PROGRAM = "dirac-consumer"
 EXAMPLES = """\
 dirac-consumer Framework/PilotLog
 dirac-consumer Framework/PilotLog -o LogLevel=DEBUG --cfg local.cfg
-dirac-consumer Framework/PilotLog --install-runit /opt/dirac/runit/Framework/PilotLog
+dirac-consumer Framework/PilotLog --install-runit runit/Framework/PilotLog
 """
 
 LOOKED_FOR = ("DIRACSYSCONFIG", "DIRAC_MQ_CFG", "X509_CERT_DIR", "X509_USER_PROXY", "X509_USER_CERT", "X509_USER_KEY")

@@ -85,6 +85,6 @@ class HealthFile:
             "since": time_to_json(int(self._since)),
             "in_hand": figures.in_hand,
             "broker_silent_seconds": None if silent is None else round(max(0.0, silent), 1),
-            "longest_execute_seconds": None if executing is None else round(executing, 1),
+            "executing_seconds": None if executing is None else round(executing, 1),
         }
         return json.dumps(fields) + "\n"

@@ -43,7 +43,7 @@ def test_states(devbroker: Broker, make_queue: QueueFactory, fault_proxy: FaultP
     with consumer(devbroker, tmp_path, cfg, name, "Command", "-o", through, **options) as component:
         lost = eventually(_health(file, "disconnected"))
         assert (lost["component"], lost["pid"]) == (NAME, component.process.pid)
-        assert (lost["broker_silent_seconds"], lost["in_hand"], lost["longest_execute_seconds"]) == (None, 0, None)
+        assert (lost["broker_silent_seconds"], lost["in_hand"], lost["executing_seconds"]) == (None, 0, None)
 
         fault_proxy.clear()
         running = eventually(_health(file, "running"))
@@ -51,9 +51,9 @@ def test_states(devbroker: Broker, make_queue: QueueFactory, fault_proxy: FaultP
         assert running["since"] >= lost["since"]
 
         publish(devbroker, name, "work")
-        eventually(_health(file, "running", in_hand=lambda it: it == 1, longest_execute_seconds=lambda it: it > 0))
+        eventually(_health(file, "running", in_hand=lambda it: it == 1, executing_seconds=lambda it: it > 0))
         component.signal(15)
-        ending = eventually(_health(file, "stopping", longest_execute_seconds=lambda it: it is not None))
+        ending = eventually(_health(file, "stopping", executing_seconds=lambda it: it is not None))
         assert ending["in_hand"] == 1
         flag.unlink()
         assert component.end(60).status == 0
