@@ -14,18 +14,21 @@ import resource
 import sys
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from support.broker import Broker, running_broker
 from support.herd import Herd, Return, herd_of
-from support.queues import QueueFactory
 from support.senders import drained
 
 TICK = os.sysconf("SC_CLK_TCK")
+QUEUE = "demo.jobs"
+"""A queue that the broker has, with everybody's rights, from the moment in which it listens."""
+
 PERIOD = 5.0
 """Seconds between two messages of a client."""
 
@@ -37,7 +40,10 @@ PATIENCE = 600.0
 
 @dataclass(slots=True)
 class Watch:
-    """What a process has used, looked at twice a second; and when its port was open first."""
+    """What a process has used, looked at twice a second, and since when its port is open.
+
+    The devbroker opens that for a moment before, to see whether it is free.
+    """
 
     port: int
     samples: list[tuple[float, float, int]] = field(default_factory=list)
@@ -48,7 +54,9 @@ class Watch:
     def run(self) -> None:
         """Look until it is over."""
         while not self.over:
-            if self.opened is None and listens(self.port):
+            if not listens(self.port):
+                self.opened = None
+            elif self.opened is None:
                 self.opened = time.monotonic()
             if self.pid is not None:
                 self.samples.append((time.monotonic(), cpu(self.pid), resident(self.pid)))
@@ -62,14 +70,13 @@ def main() -> None:
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(limit, 65536), limit))
     for down in downs:
-        with running_broker() as broker, TemporaryDirectory(prefix="dirac-mq-bench-") as directory:
-            queue, cfg = QueueFactory(broker, Path(directory))()
+        with running_broker() as broker:
             alone = resident(pid_of(broker))
-            with herd_of(broker, queue, cfg, count, processes=4, period=PERIOD) as herd:
-                run(broker, herd, queue, down, alone)
+            with herd_of(broker, QUEUE, count, processes=4, period=PERIOD) as herd:
+                run(broker, herd, down, alone)
 
 
-def run(broker: Broker, herd: Herd, queue: str, down: float, alone: int) -> None:
+def run(broker: Broker, herd: Herd, down: float, alone: int) -> None:
     """One restart."""
     began = time.monotonic()
     herd.all_connected(0.0, PATIENCE)
@@ -95,7 +102,7 @@ def run(broker: Broker, herd: Herd, queue: str, down: float, alone: int) -> None
     account = herd.account()
     assert watch.opened is not None
     tell(Return(account, lost, watch.opened), watch)
-    arrived = drained(broker, queue)
+    arrived = drained(broker, QUEUE)
     missing = account.bodies - {body for _, body in arrived}
     print(f"  messages: {len(account.bodies)} sent, {len(missing)} lost, ", end="")
     print(f"{len(arrived) - len({body for _, body in arrived})} came twice; clients that gave up: {len(account.ends)}")
@@ -125,6 +132,9 @@ def tell(came: Return, watch: Watch) -> None:
     show("attempts for each client, mean", sum(each) / len(each), f"(at most {max(each)})")
     show("most logins in one second", came.peak, "")
     print("  attempts that failed: " + (", ".join(f"{n} {why}" for why, n in came.failures.most_common()) or "none"))
+    late = Counter(each.failure for each in came.attempts if each.failure and each.began >= came.back)
+    for reason, times in late.most_common(3):
+        print(f"    {times} after it listened: {reason}")
     print(f"  connected and lost once more: {came.repeated}")
     until = came.back + came.within(1.0)
     samples = [sample for sample in watch.samples if sample[0] <= until] or watch.samples[:1]
@@ -135,8 +145,7 @@ def tell(came: Return, watch: Watch) -> None:
 
 def busiest(samples: list[tuple[float, float, int]]) -> float:
     """The most processor time a second between two looks."""
-    pairs = zip(samples, samples[1:], strict=False)
-    return max(((after[1] - before[1]) / (after[0] - before[0]) for before, after in pairs), default=0.0)
+    return max(((late[1] - early[1]) / (late[0] - early[0]) for early, late in pairwise(samples)), default=0.0)
 
 
 def show(what: str, value: float, unit: str) -> None:

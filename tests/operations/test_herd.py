@@ -7,16 +7,18 @@ import time
 import pytest
 from support.broker import Broker
 from support.herd import Return, herd_of
-from support.queues import QueueFactory
 from support.senders import drained, first_arrivals
+
+QUEUE = "demo.jobs"
+"""It is there, with everybody's rights, from the moment in which the broker listens."""
 
 
 @pytest.mark.parametrize(("count", "outage"), [(60, 60), pytest.param(1000, 300, marks=pytest.mark.soak)])
-def test_a_restart(devbroker: Broker, make_queue: QueueFactory, count: int, outage: float) -> None:
+def test_a_restart(devbroker: Broker, count: int, outage: float) -> None:
     """SIGKILL in the middle: every client is back, after few attempts; every message has arrived, each client's in
     order."""
-    name, cfg = make_queue()
-    with herd_of(devbroker, name, cfg, count, period=1, outage=outage) as herd:
+    devbroker.purge(QUEUE)
+    with herd_of(devbroker, QUEUE, count, period=1, outage=outage) as herd:
         herd.all_connected(0.0, 60 + count / 5)
         lost = time.monotonic()
         devbroker.kill()
@@ -30,7 +32,7 @@ def test_a_restart(devbroker: Broker, make_queue: QueueFactory, count: int, outa
     assert account.settled == {"confirmed": sum(account.fed)}
     assert min(account.fed) > 1
     assert max(came.each) <= 12
-    got = first_arrivals(drained(devbroker, name))
+    got = first_arrivals(drained(devbroker, QUEUE))
     assert set(got) == account.bodies
     for client, fed in enumerate(account.fed):
         assert [body for body in got if body.startswith(f"{client} ")] == [f"{client} {n}" for n in range(fed)]

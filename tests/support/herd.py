@@ -146,7 +146,7 @@ class Herd:
 
 @contextmanager
 def herd_of(
-    broker: Broker, queue: str, cfg: Path, count: int, *, processes: int = 2, period: float = 5, outage: float = 300
+    broker: Broker, queue: str, count: int, *, processes: int = 2, period: float = 5, outage: float = 300
 ) -> Iterator[Herd]:
     """So many clients, each of which sends a message every ``period`` seconds; they have ended afterwards."""
     first = [count * number // processes for number in range(processes + 1)]
@@ -164,7 +164,7 @@ def herd_of(
             running.append(process)
             assert process.stdin is not None
             terms = {"first": begin, "count": end - begin, "period": period, "outage": outage}
-            process.stdin.write(json.dumps({**terms, "queue": queue, "cfg": str(cfg)}) + "\n")
+            process.stdin.write(json.dumps({**terms, "queue": queue}) + "\n")
             process.stdin.flush()
         yield Herd(running, count)
         for process in running:

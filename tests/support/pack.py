@@ -70,10 +70,10 @@ class CountingSetup(Setup):
 class Pack:
     """Clients ``first`` to ``first + count``, each of which sends a numbered message every ``period`` seconds."""
 
-    def __init__(self, *, first: int, count: int, period: float, queue: str, cfg: str, outage: float) -> None:
+    def __init__(self, *, first: int, count: int, period: float, queue: str, outage: float) -> None:
         self._first, self._count, self._period = first, count, period
         self._options = SendOptions(destination=queue, framing=Framing.LINES, outage=outage)
-        self._choices = Choices(cfg_files=(cfg,), environment=dict(os.environ))
+        self._choices = Choices(environment=dict(os.environ))
         self._clients: list[Client] = []
         self._feeding = True
 
