@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import sys
 import threading
 import time
@@ -141,6 +142,8 @@ class Pack:
 
 def main() -> None:
     """Serve one line after the other, until the input ends."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
     pack = Pack(**json.loads(sys.stdin.readline()))
     lines: SimpleQueue[str | None] = SimpleQueue()
     threading.Thread(target=_read, args=(lines,), daemon=True).start()
