@@ -31,7 +31,7 @@ scrape_configs:
         """All names begin with dirac_consumer_, and all have the label component; those of messages have the label
         queue, too: messages_received_total, messages_handled_total, tries_failed_total, messages_retried_total,
         messages_dead_lettered_total, messages_refused_total (by their origin), messages_forwarded_total,
-        messages_returned_total (at a stop), messages_lost_total (they come again) and reconnects_total. Of the
+        messages_returned_total (unhandled), messages_lost_total (they come again) and reconnects_total. Of the
         consumer as a whole there are messages_in_hand, queues, queues_connected, broker_silent_seconds,
         longest_execute_seconds, resident_memory_bytes, cpu_seconds_total, start_time_seconds and the histogram
         execute_seconds. What the module counts itself is module_total, with the label name.""",

@@ -28,7 +28,7 @@ _EVENTS = {
     Event.DEAD_LETTERED: ("messages_dead_lettered", "Messages given up: rejected, or failed too often."),
     Event.REFUSED: ("messages_refused", "Messages refused by their origin, before any module saw them."),
     Event.FORWARDED: ("messages_forwarded", "Messages that the module published elsewhere, confirmed."),
-    Event.RETURNED: ("messages_returned", "Messages put back unhandled, when the consumer stopped."),
+    Event.RETURNED: ("messages_returned", "Messages put back unhandled: at a stop, or after too long in hand."),
     Event.LOST: ("messages_lost", "Messages settled in vain, since their connection was lost: they come again."),
     Event.RECONNECTED: ("reconnects", "Connections to the broker made anew."),
 }
