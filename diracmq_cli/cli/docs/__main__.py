@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from diracmq_cli.cli import consumerguide
+from diracmq_cli.cli import consumerguide, moduleguide
 from diracmq_cli.cli.broker.guide import GUIDE
 from diracmq_cli.cli.docs import bash, fish, man, zsh
 from diracmq_cli.cli.docs.tree import Command, programs
@@ -18,7 +18,7 @@ def documents() -> dict[str, str]:
     names = (*(program.name for program in tree), broker.page)
     files: dict[str, str] = {"completions/zsh/_dirac-mq": zsh.completion(tree)}
     for program in tree:
-        guide = consumerguide.GUIDE if program.name == "dirac-consumer" else ()
+        guide = (*moduleguide.GUIDE, *consumerguide.GUIDE) if program.name == "dirac-consumer" else ()
         files[f"man/{program.page}.1"] = man.page(program, see_also=_others(names, program), guide=guide)
         files[f"completions/bash/{program.name}"] = bash.completion(program)
         files[f"completions/fish/{program.name}.fish"] = fish.completion(program)

@@ -31,6 +31,19 @@ EXIT_STATUS: Rows = (
     ("130, 141, 143", "ended by SIGINT, SIGPIPE, SIGTERM"),
 )
 
+OF_COMPONENTS: Rows = (
+    ("0", "it was told to end, and everything in hand was finished"),
+    ("1", "it cannot begin, or cannot go on, for the reason on stderr"),
+    ("2", "usage: the command line makes no sense"),
+)
+"""DIRAC's, for what runs for long."""
+
+
+def exit_status(command: Command) -> Rows:
+    """The exit statuses of a command."""
+    return OF_COMPONENTS if command.name == "dirac-consumer" else EXIT_STATUS
+
+
 ENVIRONMENT: Rows = (
     ("DIRAC_MQ_BROKER", "service or URL, as --broker"),
     ("DIRAC_MQ_TIMEOUT", "duration, as --timeout"),
