@@ -57,6 +57,7 @@ bench: $(VENV)/.dev $(WHEELS)/.fetched
 	$(BIN)/python benchmarks/origin.py
 	$(BIN)/python benchmarks/handshakes.py
 	$(BIN)/python benchmarks/herdplan.py
+	$(BIN)/python benchmarks/chain.py
 	$(BIN)/python benchmarks/pilot.py
 
 lint: $(VENV)/.dev

@@ -15,7 +15,7 @@ from diracmq_cli.consumer.logs import LogTalk
 from diracmq_cli.consumer.worklist import Task
 from diracmq_cli.core.model import QueueType
 from diracmq_cli.core.quantity import format_duration
-from diracmq_cli.errors import ConfigError, CredentialError, MQError
+from diracmq_cli.errors import AccessError, ConfigError, MQError, ProtocolError, UnknownDestination
 from diracmq_cli.operations.handle import HandleRequest, Handling, OnFail
 from diracmq_cli.operations.reading import Limits
 from diracmq_cli.operations.redial import WORTH_ANOTHER_TRY, Backoff
@@ -45,12 +45,15 @@ if TYPE_CHECKING:
     from diracmq_cli.wiring.taking import Tell
     from diracmq_cli.wiring.target import Target
 
-OUTAGE = 60.0
+OUTAGE = 30.0
 """Seconds of an outage that one reading bridges; after that another one is begun, for ever. Its tenth is the longest
 first pause, so that a broker that was only restarted is found soon."""
 
 LONGEST_PAUSE = 60.0
 """Seconds between two attempts at most."""
+
+PASSING = (*WORTH_ANOTHER_TRY, AccessError, ProtocolError, UnknownDestination)
+"""What is worth another try once the queue has been read: a proxy is renewed, rights and queues are set up again."""
 
 _log = logging.getLogger("dirac-consumer")
 
@@ -155,8 +158,7 @@ class Source:
             try:
                 self._read()
             except MQError as error:
-                lasting = not isinstance(error, WORTH_ANOTHER_TRY)
-                if lasting and not (self._connections and isinstance(error, CredentialError)):
+                if not isinstance(error, PASSING if self._connections else WORTH_ANOTHER_TRY):
                     raise
                 if self._connections > before:
                     backoff.reset()

@@ -167,3 +167,20 @@ class Module(ConsumerModule):
     assert (first[2], second[2]) == ("False", "True")
     assert float(second[1]) - float(first[1]) >= 4
     assert "RetryDelay" not in done.stderr
+
+
+def test_a_queue_that_is_made_anew(devbroker: Broker, make_queue: QueueFactory, tmp_path: Path) -> None:
+    """Once it has been read, a queue that is deleted, or whose rights are gone, is waited for."""
+    name, cfg = make_queue()
+    consumer = Consumer(devbroker, tmp_path, cfg, ECHO, Queues=name, RejectTo=tmp_path / "rejects")
+    publish(devbroker, name, "before")
+    with consumer.running() as process:
+        consumer.writes("before")
+        with devbroker.channel("operator") as channel:
+            channel.queue_delete(name)
+        process.says("was deleted while we were reading it; trying again in", timeout=60)
+        make_queue.apply()
+        publish(devbroker, name, "after")
+        consumer.writes("after")
+        process.signal(signal.SIGTERM)
+        assert process.end(60).status == 0

@@ -67,7 +67,8 @@ def until(condition: Callable[[], bool], complaint: Callable[[], str]) -> None:
 
 
 _HEAD = """
-import os, signal, sys, time
+import faulthandler, os, signal, sys, time
+faulthandler.register(signal.SIGUSR1)
 from diracmq_cli import ConsumerModule, Reject, Retry
 
 def write(*words):
