@@ -45,7 +45,11 @@ Systems
                     "Concurrency",
                     "how many messages are executed at a time, each in a thread with a module of its own (1)",
                 ),
-                ("Prefetch", "how many messages of each queue are in hand (twice Concurrency)"),
+                (
+                    "Prefetch",
+                    "how many messages of each queue are in hand, those that wait for another try too (twice "
+                    "Concurrency; 500 where the module overrides flush)",
+                ),
                 ("MaxTries", "how often a message may fail before it is dead-lettered (5)"),
                 ("RetryDelay", "how long it waits for the next try (10s)"),
                 (
@@ -116,13 +120,16 @@ _FATE = Section(
                 (
                     "the process dies",
                     "it comes again, to whoever takes from the queue. What was being executed has one try more, so "
-                    "that a message which kills its consumer is dead-lettered, too",
+                    "that a message which kills its consumer is dead-lettered, too; the second time it is executed "
+                    "alone, lest those beside it are blamed. A kill from outside counts the same",
                 ),
                 ("the connection is lost", "it comes again; that is no try. It may be executed twice"),
             )
         ),
         """A message that waits for another try stays in hand, for half of the queue's ConsumerTimeout at most, and then
-        goes back. RabbitMQ takes back what has been in hand for longer than that time (30 minutes by default): where a
+        goes back; when it comes again it waits for the rest. Failed tries are counted in memory, by queue, sender and
+        message id: a restart forgets them, except those that ended the process, which stand in the control directory.
+        RabbitMQ takes back what has been in hand for longer than that time (30 minutes by default): where a
         module may need more, set ConsumerTimeout in the CS and on the broker. The consumer says at its start when
         ExecuteTimeout or RetryDelay are longer.""",
         """A dead letter bears its reason in the header dirac-moved (key reason) where the consumer is among the Movers
