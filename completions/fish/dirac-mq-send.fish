@@ -26,12 +26,15 @@ function __dirac_mq_place
     end
     test $place -eq $argv[1]
 end
-complete -c dirac-mq-send -n '__dirac_mq_place 1 -m --message --batch --linger -k --routing-key -H --header --type --content-type --priority --ttl --correlation-id --reply-to --id --outage --returned --spool-ttl --spool-max --grace -b --broker --cfg -o --cs-max-age --cert --key --proxy --capath -t --timeout --color' -f -a '(__dirac_mq_names qe)'
+complete -c dirac-mq-send -n '__dirac_mq_place 1 -m --message --batch --linger --rate --max-bytes --burst -k --routing-key -H --header --type --content-type --priority --ttl --correlation-id --reply-to --id --outage --returned --spool-ttl --spool-max --grace -b --broker --cfg -o --cs-max-age --cert --key --proxy --capath -t --timeout --color' -f -a '(__dirac_mq_names qe)'
 complete -c dirac-mq-send -s m -l message -x -d 'The message.'
 complete -c dirac-mq-send -s l -l lines -d 'One message per line, newline removed.'
 complete -c dirac-mq-send -s 0 -l null -d 'One message per NUL-terminated record.'
 complete -c dirac-mq-send -l batch -x -d 'With -l: join lines into messages of up to SIZE, such as 64k.'
 complete -c dirac-mq-send -l linger -x -d 'With --batch: how long a first line waits for more (5s).'
+complete -c dirac-mq-send -l rate -x -d 'Send no more messages than this, such as 50/s or 10/m.'
+complete -c dirac-mq-send -l max-bytes -x -d 'Send no more than this in all; drop and count what follows.'
+complete -c dirac-mq-send -l burst -x -d 'Collect in the spool (implies --spool), and connect about this often, at random moments, to send it.'
 complete -c dirac-mq-send -l from-json -d 'One message per envelope, as -j writes them.'
 complete -c dirac-mq-send -s k -l routing-key -x -d 'Routing key (default from the CS).'
 complete -c dirac-mq-send -s H -l header -x -d 'Header; NAME:=JSON for a typed value.'
@@ -50,7 +53,7 @@ complete -c dirac-mq-send -l spool -d 'Keep on disk what the broker cannot take 
 complete -c dirac-mq-send -l spool-ttl -x -d 'Give up what waits there for longer.'
 complete -c dirac-mq-send -l spool-max -x -d 'Size of the spool, beyond which the oldest go (256M).'
 complete -c dirac-mq-send -l spool-ok -d 'End with 0, not 5, when messages are left in the spool.'
-complete -c dirac-mq-send -l grace -x -d 'With --spool: time to read and keep the rest of the input after SIGTERM (5s).'
+complete -c dirac-mq-send -l grace -x -d 'With --spool: time to read and keep the rest of the input after SIGTERM (5s); with --burst also for the last one (30s).'
 complete -c dirac-mq-send -s b -l broker -x -a '(__dirac_mq_names s)' -d 'Service of the CS to use, or amqps://host:port/vhost of a broker.'
 complete -c dirac-mq-send -l cfg -r -F -d 'CFG file to read besides DIRAC\'s own; the last one wins.'
 complete -c dirac-mq-send -s o -x -d 'Set one option of the configuration, as in DIRAC.'

@@ -16,7 +16,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from diracmq_cli.core.quantity import parse_duration, parse_size
+from diracmq_cli.core.quantity import parse_duration, parse_rate, parse_size
 from diracmq_cli.output.terminal import ColorMode
 
 R = TypeVar("R")
@@ -45,6 +45,14 @@ def size(text: str) -> int:
     """Read a size flag, as ``duration`` does."""
     try:
         return parse_size(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def rate(text: str) -> float:
+    """Read a rate flag, as ``duration`` does."""
+    try:
+        return parse_rate(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
 

@@ -7,22 +7,13 @@ from typing import Annotated
 import typer
 
 from diracmq_cli.cli.exits import running
-from diracmq_cli.cli.flags import QUEUE_HELP, Connection, Talk, grouped
-from diracmq_cli.core.quantity import parse_rate
+from diracmq_cli.cli.flags import QUEUE_HELP, Connection, Talk, grouped, rate
 
 EXAMPLES = """\
 dirac-mq move demo.dead --redrive --dry-run
 dirac-mq move demo.dead --redrive --rate 50/s
 dirac-mq move demo.jobs demo.later -n 100
 """
-
-
-def rate(text: str) -> float:
-    """Read ``--rate``; typer would keep the reason of a ValueError to itself."""
-    try:
-        return parse_rate(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
 
 
 @grouped

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from diracmq_cli.cli.exits import running
-from diracmq_cli.cli.flags import Connection, Talk, duration, grouped, size
+from diracmq_cli.cli.flags import Connection, Talk, duration, grouped, rate, size
 from diracmq_cli.cli.optional import OPTIONAL, OptionalValueCommand
 
 EXAMPLES = """\
@@ -43,6 +43,30 @@ def send(
             parser=duration,
             metavar="DURATION",
             help="With --batch: how long a first line waits for more (5s).",
+        ),
+    ] = None,
+    pace: Annotated[
+        float | None,
+        typer.Option(
+            "--rate", parser=rate, metavar="N/s", help="Send no more messages than this, such as 50/s or 10/m."
+        ),
+    ] = None,
+    max_bytes: Annotated[
+        int | None,
+        typer.Option(
+            "--max-bytes",
+            parser=size,
+            metavar="SIZE",
+            help="Send no more than this in all; drop and count what follows.",
+        ),
+    ] = None,
+    burst: Annotated[
+        float | None,
+        typer.Option(
+            "--burst",
+            parser=duration,
+            metavar="DURATION",
+            help="Collect in the spool (implies --spool), and connect about this often, at random moments, to send it.",
         ),
     ] = None,
     from_json: Annotated[
@@ -116,7 +140,8 @@ def send(
             "--grace",
             parser=duration,
             metavar="DURATION",
-            help="With --spool: time to read and keep the rest of the input after SIGTERM (5s).",
+            help="With --spool: time to read and keep the rest of the input after SIGTERM (5s); "
+            "with --burst also for the last one (30s).",
         ),
     ] = None,
     connection: Connection,
@@ -136,7 +161,7 @@ def send(
     with running("send", talk) as console:
         from diracmq_cli.cli.settings import setup_of
         from diracmq_cli.operations.overrides import Overrides
-        from diracmq_cli.wiring.sending import GRACE, Framing, SendOptions, SpoolChoice, header_table, run_send
+        from diracmq_cli.wiring.sending import Framing, SendOptions, SpoolChoice, header_table, run_send
 
         run_send(
             setup_of(connection, console),
@@ -162,11 +187,14 @@ def send(
                 sign=sign,
                 timeout=connection.timeout,
                 outage=outage,
-                grace=GRACE if grace is None else grace,
+                grace=grace,
+                rate=pace,
+                max_bytes=max_bytes,
+                burst=burst,
                 receipts=talk.json,
                 returned=returned,
                 spool=None
-                if spool is None
+                if spool is None and burst is None
                 else SpoolChoice(directory=spool or None, ttl=spool_ttl, limit=spool_max, ok=spool_ok),
             ),
             console,

@@ -16,7 +16,8 @@ class SendSummary:
     """How many messages came to what; ``sent`` is the sum of the others once everything has ended.
 
     ``lines`` and ``confirmed_lines`` are what those hold that are batches. ``earlier`` are confirmed entries that
-    earlier runs had left in the spool. ``failure`` is the first reason why a message was not confirmed.
+    earlier runs had left in the spool. ``dropped`` were read and are in no other figure: they were over what a run may
+    send. ``failure`` is the first reason why a message was not confirmed.
     """
 
     sent: int = 0
@@ -27,6 +28,7 @@ class SendSummary:
     spooled: int = 0
     lost: int = 0
     earlier: int = 0
+    dropped: int = 0
     lines: int = 0
     confirmed_lines: int = 0
     failure: str | None = field(default=None, repr=False)
@@ -63,6 +65,7 @@ class SendSummary:
             (self.unknown, "of unknown fate"),
             (self.spooled, "spooled"),
             (self.lost, "lost"),
+            (self.dropped, "dropped"),
         )
         parts += [f"{count} {name}" for count, name in named if count]
         if self.earlier:
@@ -77,6 +80,7 @@ class SendSummary:
             Partial: some were confirmed and some were not.
         """
         if self.confirmed + self.spooled == self.sent:
+            self.check_dropped()
             return
         why = f": {self.failure}" if self.failure else ""
         if self.confirmed or self.spooled:
@@ -89,6 +93,15 @@ class SendSummary:
         if self.nacked:
             raise TemporaryFailure(f"{destination} refused the message{why or ': the queue is full or failing'}")
         raise TemporaryFailure(f"the fate of the message to {destination} is unknown{why}")
+
+    def check_dropped(self) -> None:
+        """Return when all of the input went.
+
+        Raises:
+            Partial: some of it was dropped.
+        """
+        if self.dropped:
+            raise Partial(f"{self.dropped} dropped: over what --max-bytes lets one run send")
 
 
 class Account:

@@ -12,6 +12,7 @@ from diracmq_cli.operations.deadline import Deadline
 if TYPE_CHECKING:
     from diracmq_cli.core.message import Message
     from diracmq_cli.core.ports import Clock, Source
+    from diracmq_cli.operations.allowance import Allowance
     from diracmq_cli.operations.batch import Batch
 
 READ_AHEAD = 10_000
@@ -28,15 +29,18 @@ class Intake:
 
     Args:
         batch: where what is read becomes fewer messages; None for as many.
+        allowance: how much of it goes; None for all.
     """
 
-    def __init__(self, source: Source, clock: Clock, batch: Batch | None = None) -> None:
+    def __init__(
+        self, source: Source, clock: Clock, batch: Batch | None = None, allowance: Allowance | None = None
+    ) -> None:
         self.ended = False
         self.messages = 0
         """Messages read so far, before they became fewer."""
         self.octets = 0
         """Octets of their bodies."""
-        self._source, self._clock, self._batch = source, clock, batch
+        self._source, self._clock, self._batch, self._allowance = source, clock, batch, allowance
         self._waiting: deque[Message] = deque()
         self._octets = 0
         self._hold = Deadline(clock, HOLD)
@@ -68,6 +72,11 @@ class Intake:
     def due(self) -> float | None:
         """Seconds until ``ripen`` has something to do; None when nothing is to be waited for."""
         return None if self._batch is None else self._batch.due
+
+    @property
+    def dropped(self) -> int:
+        """How many messages were read and do not go."""
+        return 0 if self._allowance is None else self._allowance.dropped
 
     def ripen(self) -> bool:
         """Hand out a batch that has waited for long enough; True when there was one."""
@@ -105,7 +114,8 @@ class Intake:
             return True
         self.octets += sum(message.size for message in messages)
         self.messages += len(messages)
-        self._add(messages if self._batch is None else self._batch.add(messages))
+        admitted = messages if self._allowance is None else self._allowance.admit(messages)
+        self._add(admitted if self._batch is None else self._batch.add(admitted))
         return bool(messages)
 
     def take(self) -> Message:

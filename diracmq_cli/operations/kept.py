@@ -58,8 +58,9 @@ class Kept:
 
     @property
     def hold(self) -> float | None:
-        """Seconds until a queue that refused entries is tried again; None when none has."""
-        return None if self._hold.over else self._hold.left
+        """Seconds until ``publish`` begins anew with what was kept meanwhile, or was refused; None when nothing was, or
+        an answer of the broker comes first."""
+        return self._hold.left if self._drain is None and self._fresh else None
 
     def keep(self, messages: Sequence[Message], *, were_in_flight: bool = False) -> bool:
         """Put messages on the disk; False when it cannot be done, ``error`` then says why.

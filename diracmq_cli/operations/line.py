@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from diracmq_cli.core.ports import Publisher
+from diracmq_cli.errors import MQError, TemporaryFailure
 from diracmq_cli.operations.redial import Backoff, Patience, Redial
 
 if TYPE_CHECKING:
@@ -68,8 +69,17 @@ class Line(Redial[Publisher]):
             self._renewal.begin()
         return connected
 
-    def why_late(self, destination: str) -> str:
-        """What is to be said when something takes too long."""
+    def too_late(self, destination: str) -> MQError:
+        """What ends a run whose time is up."""
+        if self.publisher is None and self.failure is not None:
+            return self.failure
+        return self.late(destination, "--timeout")
+
+    def late(self, destination: str, option: str) -> TemporaryFailure:
+        """What is to be said when something takes longer than ``option`` allows."""
+        return TemporaryFailure(self._why_late(destination), hint=f"try again, or give it a longer {option}")
+
+    def _why_late(self, destination: str) -> str:
         publisher = self.publisher
         if publisher is None:
             return "the time is up, and there is no connection"

@@ -164,9 +164,13 @@ class Redial(Generic[C]):
 
     def renew(self) -> None:
         """Make the connection anew, at once: nothing is wrong with it yet."""
+        self.rest(0)
+
+    def rest(self, seconds: float) -> None:
+        """Have no connection for so long: none is wanted."""
         self.close()
-        self.tried = False
-        self._next = Deadline(self._clock, 0)
+        self.tried, self.failure = False, None
+        self._next = Deadline(self._clock, seconds)
 
     def end_outage(self) -> None:
         """Whatever comes next is another outage."""

@@ -6,19 +6,19 @@ network is served while input is awaited.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from diracmq_cli.core.message import Message, Outcome, Receipt
-from diracmq_cli.errors import DataError, MQError, TemporaryFailure, UsageError
+from diracmq_cli.errors import DataError, MQError, UsageError
 from diracmq_cli.operations.deadline import Deadline, soonest
 from diracmq_cli.operations.lastwords import last_words
+from diracmq_cli.operations.outflow import Outflow
 from diracmq_cli.operations.safekeeping import Safekeeping
 
 if TYPE_CHECKING:
-    from diracmq_cli.core.ports import Publisher
     from diracmq_cli.operations.account import Account
+    from diracmq_cli.operations.bursts import Bursts
     from diracmq_cli.operations.intake import Intake
     from diracmq_cli.operations.kept import Kept
     from diracmq_cli.operations.line import Line
@@ -42,6 +42,7 @@ class Sending:
         request: what to do.
         account: every message's fate.
         kept: the spool, if there is one.
+        bursts: when to be connected, for a sender that collects; None for always.
         whole: the end of everything.
         around: what else there is.
     """
@@ -55,15 +56,17 @@ class Sending:
         *,
         account: Account,
         kept: Kept | None,
+        bursts: Bursts | None = None,
         whole: Deadline,
         around: Surroundings,
     ) -> None:
-        self._intake, self._line, self._prepare, self._request = intake, line, prepare, request
+        self._intake, self._line, self._request = intake, line, request
         self._account, self._kept, self._whole, self._around = account, kept, whole, around
+        self._bursts = bursts
         self._stall = Deadline(around.clock, request.stall)
         self._end = Deadline(around.clock, request.outage)
         self._safe = None if kept is None else Safekeeping(kept, account, prepare, self._refuse)
-        self._again: deque[Message] = deque()
+        self._out = Outflow(request.exchange, prepare, account, self._settle)
         self._bad: MQError | None = None
         self._blocked: str | None = None
 
@@ -76,11 +79,13 @@ class Sending:
             OutputError, BrokenPipeError: nobody takes the receipts; with a spool that is raised at the end.
             MQError: whatever source and broker say, where nothing is kept.
         """
+        if self._bursts is not None:
+            self._bursts.begin(self._line)
         try:
             while not self._around.stop.requested and not self._over:
                 self._step()
                 if self._whole.over and not self._line.dialling:  # an attempt ends by then, and says more
-                    raise self._too_late()
+                    raise self._line.too_late(self._request.destination)
             if self._around.stop.requested:
                 self._read_on()
         except (MQError, BrokenPipeError) as error:
@@ -100,23 +105,33 @@ class Sending:
     def _over(self) -> bool:
         if not self._intake.ended or self._intake:
             return False
+        if self._bursts is not None and self._bursts.over:
+            return True
         if self._line.publisher is not None:
-            busy = self._account.in_flight or self._again or self._draining
-            return not busy or (self._kept is not None and self._end.over)
+            return not self._busy or (self._kept is not None and self._end.over)
         if self._kept is None:
-            return not self._again
+            return not self._out.again
         return self._line.tried and not self._line.dialling
+
+    @property
+    def _busy(self) -> bool:
+        """Something is to be sent of what was read, or to be confirmed."""
+        return bool(self._account.in_flight or self._out.again or self._draining)
 
     def _step(self) -> None:
         self._around.on_turn()
         if self._line.advance():
             self._stall.restart()
-            if self._kept is not None:
+            if self._kept is not None and self._safe is not None:
+                if self._collecting:
+                    self._safe.store(self._intake.take_all())
                 self._kept.connected()
         self._publish()
         moved = self._read()
         if self._kept is not None and self._safe is not None:
             self._keep(self._kept, self._safe)
+            if self._bursts is not None:
+                self._bursts.turn(self._intake, self._line, self._safe, busy=self._busy)
             if self._intake.ended and self._line.publisher is None:
                 self._line.hurry(LAST_DIAL)
         if self._intake.hurried and not self._intake.ended:
@@ -132,9 +147,15 @@ class Sending:
         return self._kept is not None and self._kept.draining
 
     @property
+    def _collecting(self) -> bool:
+        return self._bursts is not None and self._bursts.collects(self._intake)
+
+    @property
     def _can_publish(self) -> bool:
         publisher = self._line.publisher
-        return publisher is not None and publisher.ready and not self._draining and not self._line.ageing
+        if publisher is None or self._draining or self._line.ageing or self._collecting:
+            return False
+        return publisher.ready
 
     def _publish(self) -> None:
         publisher = self._line.publisher
@@ -143,26 +164,12 @@ class Sending:
         try:
             if self._kept is not None:
                 self._kept.publish(publisher)
-            while self._can_publish and (self._again or self._intake):
-                self._publish_one(publisher)
+            while self._can_publish and (self._out.again or self._intake):
+                self._out.publish_one(publisher, self._intake)
         except (DataError, UsageError) as error:
             self._refuse(error)
         except MQError as error:
             self._lost(error)
-
-    def _publish_one(self, publisher: Publisher) -> None:
-        if not self._again:
-            self._again.append(self._prepare(self._intake.take()))
-            self._account.summary.send(self._again)
-        message = self._again[0]
-        try:
-            sequence = publisher.publish(self._request.exchange, message)
-        except DataError:
-            self._settle(publisher.turn(0))  # if it is the channel that the broker has closed, this says so
-            self._account.summary.unsend(self._again.popleft())
-            raise
-        self._again.popleft()
-        self._account.published(sequence, message)
 
     def _turn(self) -> None:
         """Wait for whatever comes first, and serve it."""
@@ -172,7 +179,8 @@ class Sending:
             fds = [each for each in (fd, self._line.fileno()) if each is not None]
             self._around.wait(fds, self._limit(None))
             return
-        outstanding = publisher.in_flight or self._intake or self._again or self._draining
+        waiting = self._intake or self._out.again or self._draining
+        outstanding = publisher.in_flight or (waiting and publisher.blocked is not None)
         if not outstanding:
             self._stall.restart()
         try:
@@ -184,22 +192,23 @@ class Sending:
         if publisher.blocked != self._blocked:
             self._blocked = publisher.blocked
             self._around.on_blocked(self._blocked)
-        if self._stall.over and outstanding:
-            self._lost(
-                TemporaryFailure(
-                    self._line.why_late(self._request.destination), hint="try again, or give it a longer --outage"
-                )
-            )
+        if not outstanding:
+            self._stall.restart()
+        elif self._stall.over:
+            self._lost(self._line.late(self._request.destination, "--outage"))
 
     def _limit(self, more: float | None) -> float | None:
         """Seconds until something is to be done unasked."""
         limits = [more, self._line.due, self._intake.due, soonest(self._whole)]
         if self._kept is not None:
-            limits.append(self._kept.hold)
+            if self._line.publisher is not None and not self._line.ageing:
+                limits.append(self._kept.hold)
             if self._intake.hurried and self._kept.error is None:
                 limits.append(self._intake.hold)
             if self._intake.ended or not self._intake.hurried:
                 limits.append(self._end.left or None)
+        if self._bursts is not None:
+            limits.append(self._bursts.left)
         return min((limit for limit in limits if limit is not None), default=None)
 
     def _settle(self, receipts: Sequence[Receipt]) -> None:
@@ -221,7 +230,7 @@ class Sending:
         if self._intake.ended:
             return False
         if self._kept is None:
-            return self._line.publisher is not None and not self._intake and not self._again
+            return self._line.publisher is not None and not self._intake and not self._out.again
         if self._intake.hurried:
             return not self._intake.full
         return not self._intake and (self._line.publisher is not None or self._hopeless)
@@ -276,23 +285,16 @@ class Sending:
         Raises:
             MQError: ``error``, where nothing is kept and another connection would not do better.
         """
-        self._again.extendleft(reversed(self._account.take_back()))
+        self._out.take_back()
         self._blocked = None
         if self._kept is not None and self._safe is not None:
             foreign = self._kept.lost(error)
-            self._safe.store_again(self._again)
+            self._safe.store_again(self._out.again)
             self._line.lost(error)
             if foreign:
                 self._line.hurry(LAST_DIAL)
             return
         self._line.lost(error)
-
-    def _too_late(self) -> MQError:
-        if self._line.publisher is None and self._line.failure is not None:
-            return self._line.failure
-        return TemporaryFailure(
-            self._line.why_late(self._request.destination), hint="try again, or give it a longer --timeout"
-        )
 
     def _read_on(self) -> None:
         """After a signal: what is in flight may still be confirmed, and a spool takes what the input has to say."""
@@ -306,11 +308,10 @@ class Sending:
 
     def _finish(self, reason: str) -> None:
         """Nothing more will be heard: what is in flight has an unknown fate, unless it is kept."""
-        self._again.extendleft(reversed(self._account.take_back()))
+        self._out.take_back()
         if self._safe is not None:
-            self._safe.store_again(self._again)
+            self._safe.store_again(self._out.again)
             self._intake.close_batch()
             self._safe.store(self._intake.take_all())
             self._safe.count()
-        self._account.give_up(list(self._again), Outcome.UNKNOWN, reason)
-        self._again.clear()
+        self._out.give_up(reason)

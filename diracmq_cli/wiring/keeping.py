@@ -66,7 +66,7 @@ class SendersSpool:
 
         Raises:
             OutputError: the disk did not take something.
-            Partial: something was given up, or others' entries wait.
+            Partial: something was given up or dropped, or others' entries wait.
             Spooled: some of this run waits, and that is not good enough.
         """
         if (error := self.kept.error or self._broken) is not None:
@@ -75,6 +75,7 @@ class SendersSpool:
         losses = self._losses()
         if losses:
             raise Partial(f"{self._path}: {losses.text()}", hint="dirac-mq spool ls shows what waits")
+        summary.check_dropped()
         if summary.spooled:
             why = f": {self.kept.summary.failure}" if self.kept.summary.failure else ""
             text = f"{entries(summary.spooled)} kept in {self._path}, not confirmed by the broker{why}"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, assert_never
 from diracmq_cli import input as source
 from diracmq_cli.core.message import MAX_BODY
 from diracmq_cli.errors import DataError, UsageError
+from diracmq_cli.operations.allowance import Allowance
 from diracmq_cli.operations.batch import Batch
 from diracmq_cli.operations.overrides import Overrides
 
@@ -25,6 +26,9 @@ OUTAGE, OUTAGE_OF_MANY = 30.0, 300.0
 
 GRACE = 5.0
 """Seconds that a first signal leaves to a sender with a spool."""
+
+LAST_BURST = 30.0
+"""Seconds that the last burst has, after the end of the input."""
 
 LINGER = 5.0
 """Seconds that the first line of a batch waits for more."""
@@ -69,7 +73,10 @@ class Framing(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendOptions:
-    """The flags of ``send``; times in seconds, ``batch`` in octets of a body."""
+    """The flags of ``send``; times in seconds, sizes in octets of bodies, ``rate`` in messages a second.
+
+    ``burst`` is the time from one connection to the next, for a sender that collects in between.
+    """
 
     destination: str
     text: str | None = None
@@ -82,7 +89,10 @@ class SendOptions:
     batch: int | None = None
     linger: float | None = None
     outage: float | None = None
-    grace: float = GRACE
+    grace: float | None = None
+    rate: float | None = None
+    max_bytes: int | None = None
+    burst: float | None = None
     receipts: bool = False
     returned: str | None = None
     spool: SpoolChoice | None = None
@@ -98,6 +108,7 @@ class SendOptions:
         if self.overrides.message_id is not None and self.many:
             raise UsageError("--id names one message, and this sends many", hint="leave --id out: each gets its own")
         self._check_batch()
+        self._check_burst()
         if self.sign and self.anonymous:
             raise UsageError("--sign and --anonymous exclude each other: a signature names its signer")
         if self.outage is not None and self.outage <= 0:
@@ -114,6 +125,17 @@ class SendOptions:
             raise UsageError("--batch joins lines, and no lines are read", hint="add --lines")
         if not 1 <= self.batch <= MAX_BODY:
             raise UsageError("--batch: a message has 1 octet at least and 16M at most", hint="--batch 64k")
+
+    def _check_burst(self) -> None:
+        if self.burst is None:
+            return
+        if self.burst <= 0:
+            raise UsageError("--burst 0 would never be without a connection", hint="name a time such as 5m")
+        if self.files or not self.framing.many:
+            raise UsageError(
+                "--burst collects what comes on standard input, message by message",
+                hint="add --lines, --null or --from-json, and name no FILE",
+            )
 
     @property
     def many(self) -> bool:
@@ -184,6 +206,11 @@ def batch_of(options: SendOptions) -> Batch | None:
     if options.batch is None:
         return None
     return Batch(options.batch, LINGER if options.linger is None else options.linger, time.monotonic)
+
+
+def allowance_of(options: SendOptions) -> Allowance | None:
+    """What limits how much one run sends, where that is asked for."""
+    return None if options.max_bytes is None else Allowance(options.max_bytes)
 
 
 def overrides_of(options: SendOptions, default_routing_key: str) -> Overrides:

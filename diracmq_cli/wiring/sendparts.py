@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 
 from diracmq_cli.core.model import ExchangeSpec
 from diracmq_cli.errors import CredentialError
+from diracmq_cli.operations.bursts import Bursts, Pauses
 from diracmq_cli.operations.deadline import Deadline
 from diracmq_cli.operations.line import Line
+from diracmq_cli.operations.pace import Pace
+from diracmq_cli.operations.paced import PacedPublisher
 from diracmq_cli.operations.redial import Backoff, Patience
 from diracmq_cli.operations.send import Sending
 from diracmq_cli.operations.sendrequest import SendRequest, Surroundings
@@ -20,13 +23,13 @@ from diracmq_cli.wiring.preparation import Preparation, signature_of
 from diracmq_cli.wiring.receipts import exchange_of
 from diracmq_cli.wiring.renewing import renewal_of
 from diracmq_cli.wiring.sender import sender_of
-from diracmq_cli.wiring.sendoptions import overrides_of
+from diracmq_cli.wiring.sendoptions import GRACE, LAST_BURST, overrides_of
 from diracmq_cli.wiring.setup import Setup, require_amqp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from diracmq_cli.core.ports import Session
+    from diracmq_cli.core.ports import Publisher, Session
     from diracmq_cli.core.stamp import Sender
     from diracmq_cli.operations.account import Account
     from diracmq_cli.operations.intake import Intake
@@ -76,7 +79,8 @@ def assemble(
         ),
     )
     spool = _spool(options, sender.login, target, console)
-    line = _line(setup, target, options, whole, console, prepare, sender)
+    pauses = None if options.burst is None else Pauses(options.burst, random.random)
+    line = _line(setup, target, options, whole, console, prepare, sender, pauses)
     around = Surroundings(
         clock=time.monotonic,
         stop=console.stop,
@@ -92,6 +96,7 @@ def assemble(
         _request(target, options),
         account=account,
         kept=None if spool is None else spool.kept,
+        bursts=None if pauses is None else Bursts(pauses, options.grace or LAST_BURST, time.monotonic),
         whole=whole,
         around=around,
     )
@@ -121,7 +126,7 @@ def _request(target: Target, options: SendOptions) -> SendRequest:
         destination=str(target.spec.address),
         stall=outage if options.spool is None else min(outage, STALL_WITH_SPOOL),
         outage=outage,
-        grace=options.grace,
+        grace=GRACE if options.grace is None else options.grace,
     )
 
 
@@ -133,6 +138,7 @@ def _line(
     console: Console,
     prepare: Preparation,
     sender: Sender,
+    pauses: Pauses | None,
 ) -> Line:
     """The connection, each time with the credential as it is then."""
 
@@ -145,17 +151,23 @@ def _line(
             )
         return session
 
+    pace = None if options.rate is None else Pace(time.monotonic, options.rate)
+
+    def serve(session: Session) -> Publisher:
+        publisher = session.publisher()
+        return publisher if pace is None else PacedPublisher(publisher, pace)
+
     outage = options.longest_outage
     return Line(
         ThreadDialler(
             setup.renew,
             connect,
-            lambda session: session.publisher(),
+            serve,
             lambda session: prepare.connected(session.local_address),
         ),
         Patience(outage=outage, for_ever=options.spool is not None),
         whole=whole,
-        backoff=Backoff(outage, random.random),
+        backoff=pauses or Backoff(outage, random.random),
         clock=time.monotonic,
         say=lambda text: console.talk.state(f"{target.service.name}: {text}"),
         renewal=renewal_of(setup, target.service),
