@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from diracmq_cli.cli.docs.guide import Lines, Part, Section, Table
-from diracmq_cli.cli.docs.sections import ENVIRONMENT, FILES, PLAIN_MARKS, Rows, exit_status, further
+from diracmq_cli.cli.docs.sections import FILES, PLAIN_MARKS, Rows, environment, exit_status, further
 from diracmq_cli.cli.docs.tree import Argument, Command, Option
 from diracmq_cli.version import __version__
 
@@ -37,7 +37,7 @@ def page(command: Command, *, see_also: tuple[str, ...], guide: tuple[Section, .
     lines += [".SH OPTIONS", *_arguments(command.arguments), *_options((*shared, *command.options))]
     for title, introduction, rows in further(command):
         lines += [f".SH {title}", _line(introduction), *_table(rows)]
-    for title, rows in (("EXIT STATUS", exit_status(command)), ("ENVIRONMENT", ENVIRONMENT), ("FILES", FILES)):
+    for title, rows in (("EXIT STATUS", exit_status(command)), ("ENVIRONMENT", environment(command)), ("FILES", FILES)):
         lines += [f".SH {title}", *_table(rows)]
     lines += [".SH SEE ALSO", *_see_also(see_also)]
     return "\n".join(lines) + "\n"

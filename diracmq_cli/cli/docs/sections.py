@@ -59,6 +59,15 @@ ENVIRONMENT: Rows = (
     ("NO_COLOR", "no colour"),
 )
 
+_OF_FLAGS = {"DIRAC_MQ_BROKER": "--broker", "DIRAC_MQ_TIMEOUT": "--timeout", "DIRAC_MQ_CS_MAX_AGE": "--cs-max-age"}
+
+
+def environment(command: Command) -> Rows:
+    """The environment of a command: of what stands for a flag, only where there is that flag; a suite has all."""
+    flags = {flag for each in command.walk() for option in each.options for flag in option.flags}
+    return tuple(row for row in ENVIRONMENT if _OF_FLAGS.get(row[0]) in {None, *flags})
+
+
 FILES: Rows = (
     ("~/.dirac.cfg, $DIRACSYSCONFIG, etc/dirac.cfg", "CFG files, in this order, after -o and --cfg; the first wins"),
     ("/tmp/x509up_uUID", "the proxy, where neither flag nor environment names one"),  # noqa: S108 - a name, not used
