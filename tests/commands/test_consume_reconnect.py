@@ -57,6 +57,7 @@ def test_a_loss_is_told_once_and_so_is_the_return(
 
 def test_an_outage_has_an_end(devbroker: Broker, fault_proxy: FaultProxy) -> None:
     """69 and the last reason, when it has lasted as long as it may, or as long as the whole may."""
+    devbroker.purge("demo.jobs")
     for limit in (["--outage", "1s"], ["--outage", "10m", "-t", "3s"]):
         argv = ["dirac-mq-consume", "demo.jobs", "-n", "1", "-b", fault_proxy.url, *limit]
         with running(devbroker, argv) as command:

@@ -167,7 +167,7 @@ def _restart(broker: Broker, proxy: FaultProxy, _dice: random.Random) -> None:
 @pytest.mark.parametrize(
     ("count", "trouble", "times", "outage"),
     [
-        (2000, _cut, 4, "10s"),
+        (2000, _cut, 4, "30s"),
         (2000, _restart, 1, "2m"),
         pytest.param(20_000, _cut, 20, "10s", marks=pytest.mark.soak),
         pytest.param(20_000, _restart, 5, "2m", marks=pytest.mark.soak),

@@ -56,7 +56,8 @@ class Module(ConsumerModule):
         write("ends")
 """
     consumer = Consumer(devbroker, tmp_path, cfg, code, Queues=name, RejectTo=tmp_path / "rejects")
-    publish(devbroker, name, "x")
+    sent = devbroker.command(["dirac-mq-send", name, "--cfg", str(cfg), "-m", "x"])
+    assert sent.status == 0, sent.stderr  # confirmed: what is not yet on its disk would die with the broker
     with consumer.running() as process:
         consumer.writes("begins")
         devbroker.kill()

@@ -127,7 +127,7 @@ class Shell:
         }
         program = next(path for path in ("/usr/bin", "/bin") if os.access(f"{path}/{argv[0]}", os.X_OK))
         shell = pexpect.spawn(
-            f"{program}/{argv[0]}", argv[1:], env=env, encoding="utf-8", timeout=15, dimensions=(24, 200),
+            f"{program}/{argv[0]}", argv[1:], env=env, encoding="utf-8", timeout=60, dimensions=(24, 200),
             cwd=str(self.directory),
         )  # fmt: skip
         shell.delaybeforesend = None

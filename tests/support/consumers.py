@@ -11,7 +11,7 @@ from pathlib import Path
 from support.broker import Broker, Completed
 from support.commands import Running, running
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds for anything that a test waits for: the machine may be busy."""
 
 _numbers = itertools.count(1)
