@@ -54,6 +54,8 @@ test-on-%: $(VENV)/.dev $(DIRAC)/.installed
 
 bench: $(VENV)/.dev $(WHEELS)/.fetched
 	$(BIN)/python benchmarks/bench.py
+	$(BIN)/python benchmarks/batches.py
+	$(BIN)/python benchmarks/pipeline.py
 	$(BIN)/python benchmarks/origin.py
 	$(BIN)/python benchmarks/handshakes.py
 	$(BIN)/python benchmarks/herdplan.py
