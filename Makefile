@@ -1,7 +1,7 @@
 # Everything starts here; each target does its own set-up and may be run again.
 #
 #   make demo      the main job on a private broker, as a first lesson
-#   make test      lint, then every test against real brokers, four side by side (9 minutes on two processors)
+#   make test      lint, then every test against real brokers, four side by side (12 minutes on two processors)
 #   make soak      the full numbers (an hour and more)
 #   make bench     timings against named peers, printed, not judged
 #   make pilot     dist/dirac-mq-pilot-VERSION.{tar.gz,pyz}: all that a worker node needs beside M2Crypto
