@@ -19,25 +19,27 @@ _log = logging.getLogger("diracmq_cli.api")
 
 
 class LogTalk(Talk):
-    """Says to the log what a command would say on stderr."""
+    """Says to a log what a command would say on stderr."""
 
-    def __init__(self) -> None:
+    def __init__(self, log: logging.Logger) -> None:
         super().__init__("", io.StringIO())
+        self._log = log
 
     def info(self, text: str) -> None:
         """See ``Talk.info``."""
-        _log.info("%s", text)
+        self._log.info("%s", text)
 
     def warning(self, text: str) -> None:
         """See ``Talk.warning``."""
-        _log.warning("%s", text)
+        self._log.warning("%s", text)
 
 
-def console_of(stop: StopFlag) -> Console:
-    """The console of something that ends when ``stop`` asks for it. Nothing is ever written to its output."""
+def console_of(stop: StopFlag, log: logging.Logger = _log) -> Console:
+    """The console of something that ends when ``stop`` asks for it; it talks to ``log``, and nothing is ever written to
+    its output."""
     return Console(
         stop=stop,
-        talk=LogTalk(),
+        talk=LogTalk(log),
         writer=Writer(-1, "nothing"),
         look=Look(),
         json=False,

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import sys
 import time
 
 from diracmq_cli.output.escape import visible
-from diracmq_cli.output.talk import Talk
 
 VERBOSE, NOTICE = 15, 25
 _LEVELS = {
@@ -70,19 +68,3 @@ def set_level(level: str, debug: int) -> None:
     below = logging.DEBUG if wanted <= logging.DEBUG else logging.INFO if wanted <= VERBOSE else logging.WARNING
     logging.getLogger("diracmq_cli").setLevel(below)
     logging.getLogger("pika").setLevel(logging.DEBUG if debug > 2 else _QUIET)
-
-
-class LogTalk(Talk):
-    """Says to a consumer's log what a command would say on stderr."""
-
-    def __init__(self, log: logging.Logger) -> None:
-        super().__init__("", io.StringIO())
-        self._log = log
-
-    def info(self, text: str) -> None:
-        """See ``Talk.info``."""
-        self._log.info("%s", text)
-
-    def warning(self, text: str) -> None:
-        """See ``Talk.warning``."""
-        self._log.warning("%s", text)

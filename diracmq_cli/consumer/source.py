@@ -6,12 +6,11 @@ import logging
 import random
 import threading
 import time
-from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from diracmq_cli.api.hands import Abandoned, End, Hands, Held
+from diracmq_cli.api.surroundings import console_of
 from diracmq_cli.consumer.figures import Event
-from diracmq_cli.consumer.logs import LogTalk
 from diracmq_cli.consumer.worklist import Task
 from diracmq_cli.core.model import QueueType
 from diracmq_cli.core.quantity import format_duration
@@ -20,9 +19,6 @@ from diracmq_cli.operations.handle import HandleRequest, Handling, OnFail
 from diracmq_cli.operations.reading import Limits
 from diracmq_cli.operations.redial import WORTH_ANOTHER_TRY, Backoff
 from diracmq_cli.operations.refusing import OnUntrusted
-from diracmq_cli.output.terminal import Look
-from diracmq_cli.output.writer import Writer
-from diracmq_cli.wiring.console import Console
 from diracmq_cli.wiring.consuming import BROKER_CONSUMER_TIMEOUT, ConsumeOptions
 from diracmq_cli.wiring.dialling import wait
 from diracmq_cli.wiring.setup import require_amqp
@@ -90,7 +86,6 @@ class Source:
         self._worklist, self._figures, self._failed = worklist, figures, failed
         self._stop = StopFlag()
         self._hands = Hands(self._put)
-        self._talk = LogTalk(_log)
         self._work: _Watched | None = None
         self._screen: Screen | None = None
         self._refused = 0
@@ -172,16 +167,8 @@ class Source:
         wait(self._stop, [], pause)
 
     def _read(self) -> None:
-        with ExitStack() as afterwards:
-            console = Console(
-                stop=self._stop,
-                talk=self._talk,
-                writer=Writer(-1, "nothing"),
-                look=Look(),
-                json=False,
-                verbose=True,
-                afterwards=afterwards,
-            )
+        console = console_of(self._stop, _log)
+        with console.afterwards:
             take(self._new_setup(), self._target, self._options, console, self._make_work)
 
     def _make_work(self, screen: Screen, refusals: Refusals, around: Around) -> tuple[_Watched, Tell]:

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from diracmq_cli.operations.deadline import Deadline
 from diracmq_cli.operations.refusing import Refusals
-from diracmq_cli.operations.stints import Around, Work, in_stints
+from diracmq_cli.operations.stints import Around, in_stints
 from diracmq_cli.wiring.acceptance import refused_text, screen_for
 from diracmq_cli.wiring.once import remembering
 from diracmq_cli.wiring.reconnecting import around_of, line_of
@@ -18,6 +18,8 @@ from diracmq_cli.wiring.reconnecting import around_of, line_of
 if TYPE_CHECKING:
     from diracmq_cli.core.model import QueueSpec
     from diracmq_cli.core.ports import Receiver, Session
+    from diracmq_cli.operations.handle import Handling
+    from diracmq_cli.operations.reading import Reading
     from diracmq_cli.operations.screening import Screen
     from diracmq_cli.output.save import SaveSink
     from diracmq_cli.wiring.console import Console
@@ -28,23 +30,10 @@ if TYPE_CHECKING:
 PREFETCH = 200
 """Messages unsettled at a time when they are printed or saved."""
 
-
-class Taking(Work, Protocol):
-    """What is done with messages that are taken."""
-
-    @property
-    def taken(self) -> int:
-        """How many messages were taken and will not come again."""
-
-    @property
-    def missing(self) -> int | None:
-        """How many are still to be taken; None when there is no limit."""
-
-
 Tell = Callable[[], None]
 """Says in the end how much was done."""
 
-MakeWork = Callable[["Screen", Refusals, Around], tuple[Taking, Tell]]
+MakeWork = Callable[["Screen", Refusals, Around], "tuple[Reading | Handling, Tell]"]
 """What is to be done with messages."""
 
 
